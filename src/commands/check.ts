@@ -1,0 +1,38 @@
+import { loadConfig } from '../config/config.ts'
+import { ConfigError, type Environment } from '../config/environment.ts'
+import { spoken } from '../config/values.ts'
+import { callbackUrl } from '../providers/index.ts'
+import { explainProblems } from './explain.ts'
+
+/** Checks the configuration and prints it without its secrets, with what to register at each provider. */
+export async function checkCommand (env: Environment): Promise<number> {
+  try {
+    const config = loadConfig(env)
+    const { publicUrl, listen, providers, token, emails, warnings } = config
+    const rows: Array<[string, string]> = [
+      ['issuer', publicUrl],
+      ['listens on', `${listen.host}:${listen.port}`],
+      ['audience', [token.audience].flat().join(', ')],
+      ['tokens', `${config.signingAlg}, ${token.typ}, live ${spoken(token.ttlSeconds)}`],
+      ['sessions', `end after ${spoken(config.sessionMaxSeconds)}`],
+      ['store', config.redisUrl ? `redis at ${new URL(config.redisUrl).host}` : `embedded in ${config.dataDir}`],
+      ['secret', config.secrets ? `given (${config.secrets.length})` : `kept in ${config.dataDir}`],
+      ['return to', [publicUrl, ...config.returnTo.allowedOrigins].join(', ')],
+      ['who may sign in', emails.allowed || emails.allowedDomains
+        ? [...emails.allowed ?? [], ...(emails.allowedDomains ?? []).map(domain => `*@${domain}`)].join(', ')
+        : 'everyone with a verified email'],
+      ['jwks', `${publicUrl}/.well-known/jwks.json`]
+    ]
+    const ids = [...providers.map(({ id }) => id), ...(config.devLogin ? ['dev'] : [])]
+    process.stdout.write('The configuration is good.\n\n' +
+      rows.map(([name, value]) => `  ${name.padEnd(16)} ${value}\n`).join('') +
+      '\nCallback URLs to register:\n' +
+      ids.map(id => `  ${id.padEnd(16)} ${callbackUrl(publicUrl, id)}\n`).join('') +
+      warnings.map(warning => `\nWarning: ${warning}\n`).join(''))
+    return 0
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(explainProblems(error))
+    return 1
+  }
+}

@@ -1,0 +1,44 @@
+import closeWithGrace from 'close-with-grace'
+import { buildApp } from '../app.ts'
+import { ConfigError, type Environment } from '../config/environment.ts'
+import { loadConfig, type Config } from '../config/config.ts'
+import { describeError, logStream } from '../plugins/log.ts'
+import { callbackUrl } from '../providers/index.ts'
+import { explainProblems } from './explain.ts'
+
+const graceMs = 12_000
+
+/** Starts the service and stays until SIGTERM or SIGINT: then finishes what is under way and exits 0. */
+export async function serveCommand (env: Environment): Promise<number | undefined> {
+  let config: Config
+  try {
+    config = loadConfig(env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(explainProblems(error))
+    return 1
+  }
+
+  const log = logStream()
+  try {
+    const app = await buildApp(config, { log })
+    closeWithGrace({ delay: graceMs }, async ({ err }) => {
+      if (err) app.log.fatal({ err }, 'stopping after an error nobody caught')
+      else app.log.info('stopping')
+      await app.close()
+      app.log.info('stopped')
+      await new Promise<void>(resolve => log.flush(() => resolve()))
+    })
+    for (const warning of config.warnings) app.log.warn(warning)
+    await app.listen({ ...config.listen, listenTextResolver: address => `listening on ${address}` })
+    const ids = [...config.providers.map(({ id }) => id), ...(config.devLogin ? ['dev'] : [])]
+    for (const id of ids) app.log.info({ provider: id, callback_url: callbackUrl(config.publicUrl, id) }, 'provider ready')
+    app.log.info({ url: `${config.publicUrl}/auth/login`, issuer: config.publicUrl }, 'ready')
+    if (process.stdout.isTTY) process.stdout.write(`\n  Handstamp is ready: ${config.publicUrl}/auth/login\n\n`)
+    return undefined
+  } catch (error) {
+    const { message = 'unknown error', code } = describeError(error)
+    process.stderr.write(`handstamp cannot start: ${message}${code === undefined ? '' : ` (${String(code)})`}\n`)
+    process.exit(1)
+  }
+}

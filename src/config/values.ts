@@ -1,0 +1,147 @@
+/** How a variable's text becomes a value. Each reader throws an Error whose message says what is wrong, in our words. */
+
+export const text = (value: string): string => value
+
+export function integer (low: number, high: number) {
+  return (value: string): number => {
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN
+    if (!(number >= low && number <= high)) throw new Error(`must be a whole number from ${low} to ${high}`)
+    return number
+  }
+}
+
+export function oneOf<const Choice extends string> (...choices: Choice[]) {
+  return (value: string): Choice => {
+    const choice = choices.find(choice => choice === value)
+    if (choice === undefined) throw new Error(`must be one of ${choices.join(', ')}`)
+    return choice
+  }
+}
+
+export function onOff (value: string): boolean {
+  return oneOf('true', 'false')(value) === 'true'
+}
+
+export function list (value: string): string[] {
+  const items = value.split(',').map(item => item.trim())
+  if (items.some(item => item === '')) throw new Error('must be a comma separated list without empty items')
+  return items
+}
+
+const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** `30s`, `10m`, `12h`, `30d` -> seconds */
+export function duration (lowSeconds: number, highSeconds: number) {
+  return (value: string): number => {
+    const [, count, unit] = /^(\d{1,7})([smhd])$/.exec(value) ?? []
+    const seconds = Number(count) * (unitSeconds[unit ?? ''] ?? NaN)
+    if (Number.isNaN(seconds)) throw new Error('must be a duration such as 30s, 10m, 12h or 30d')
+    if (seconds < lowSeconds || seconds > highSeconds) {
+      throw new Error(`must be between ${spoken(lowSeconds)} and ${spoken(highSeconds)}`)
+    }
+    return seconds
+  }
+}
+
+/** seconds -> the shortest duration a person would write */
+export function spoken (seconds: number): string {
+  for (const unit of ['d', 'h', 'm'] as const) {
+    const size = unitSeconds[unit] ?? 1
+    if (seconds % size === 0 && seconds > 0) return `${seconds / size}${unit}`
+  }
+  return `${seconds}s`
+}
+
+export function jsonObject (value: string): Record<string, unknown> {
+  let parsed: unknown
+  try { parsed = JSON.parse(value) } catch { parsed = undefined }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new Error('must be a JSON object')
+  return parsed as Record<string, unknown>
+}
+
+/** WHATWG host names that never leave this machine */
+export function isLoopbackHost (hostname: string): boolean {
+  return hostname === 'localhost' || hostname.endsWith('.localhost') ||
+    /^127\.\d+\.\d+\.\d+$/.test(hostname) || hostname === '[::1]'
+}
+
+/** An absolute http(s) URL without credentials, query or fragment; what a host may be is for the caller to say. */
+export function httpUrl (value: string): URL {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (!url || !/^https?:$/.test(url.protocol)) throw new Error('must be an absolute http or https URL')
+  if (url.username || url.password || url.search || url.hash || /[\s?#\\]/.test(value)) {
+    throw new Error('must not carry credentials, a query, a fragment or spaces')
+  }
+  return url
+}
+
+/** The origin that browsers see: https unless the host is loopback, no path, no trailing slash. */
+export function publicOrigin (value: string): string {
+  const url = httpUrl(value)
+  if (value.endsWith('/') || url.pathname !== '/') throw new Error('must be an origin without a path or a trailing slash')
+  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) throw new Error('must be https unless the host is loopback')
+  if (url.origin !== value) throw new Error(`must be written as browsers write it: ${url.origin}`)
+  return value
+}
+
+/** Exact origins, or `https://*.example.com` for one label of any name. */
+export function origins (value: string): string[] {
+  return list(value).map(item => {
+    if (item === '*' || item === 'null') throw new Error(`"${item}" would let any site in: list exact origins`)
+    const concrete = item.replace('://*.', '://wildcard.')
+    const url = URL.canParse(concrete) ? new URL(concrete) : undefined
+    if (!url || !/^https?:$/.test(url.protocol) || url.origin !== concrete) {
+      throw new Error(`"${item}" is not an origin such as https://app.example.com (no path, no trailing slash, lower case)`)
+    }
+    if (item !== concrete && (url.protocol !== 'https:' || url.hostname.split('.').length < 3)) {
+      throw new Error(`"${item}": a wildcard is https://*.example.com`)
+    }
+    return item
+  })
+}
+
+/** Domains of emails, as the policy compares them: lower-case ASCII; a leading dot stands for all sub-domains. */
+export function domains (value: string): string[] {
+  return list(value).map(item => {
+    const domain = item.toLowerCase()
+    if (!/^\.?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(domain)) {
+      throw new Error(`"${item}" is not a domain such as example.com (IDN in its xn-- form)`)
+    }
+    return domain
+  })
+}
+
+/** CIDRs or single addresses a proxy may call from; `loopback` for this machine. */
+export function proxies (value: string): string[] {
+  return list(value).map(item => {
+    if (/^(true|false|\d+)$/.test(item)) {
+      throw new Error(`"${item}" would trust whatever a client sends: name the proxies' networks, such as 10.0.0.0/8`)
+    }
+    if (item !== 'loopback' && !/^(\d{1,3}(\.\d{1,3}){3}(\/\d{1,2})?|[0-9a-f:]*:[0-9a-f:.]*(\/\d{1,3})?)$/i.test(item)) {
+      throw new Error(`"${item}" is neither a network such as 10.0.0.0/8 nor the word loopback`)
+    }
+    return item
+  })
+}
+
+/** Secrets to seal with, newest first. */
+export function secrets (value: string): string[] {
+  const items = list(value)
+  if (items.some(item => item.length < 32)) throw new Error('must be 32 characters or more (openssl rand -hex 32)')
+  if (items.some(item => new Set(item).size < 8)) throw new Error('repeats a few characters: make one with openssl rand -hex 32')
+  return items
+}
+
+const takenIds = new Set(['login', 'providers', 'me', 'refresh', 'logout', 'sessions', 'account', 'verify', 'authorize',
+  'token', 'revoke', 'introspect', 'userinfo', 'openapi', 'docs', 'callback', 'dev', 'google', 'handstamp'])
+
+/** Ids of configured providers: they become path segments and the first part of `sub`. */
+export function providerIds (value: string): string[] {
+  const ids = list(value)
+  for (const id of ids) {
+    if (!/^[a-z][a-z0-9_]{0,31}$/.test(id)) throw new Error(`"${id}" must match [a-z][a-z0-9_]* and be at most 32 long`)
+    if (takenIds.has(id)) throw new Error(`"${id}" is a word of ours: choose another id`)
+  }
+  if (new Set(ids).size !== ids.length) throw new Error('names an id twice')
+  return ids
+}

@@ -1,0 +1,46 @@
+import { domainToASCII } from 'node:url'
+import type { EmailRules } from '../config/config.ts'
+import { AuthError } from '../errors.ts'
+import type { Identity } from '../providers/provider.ts'
+
+/**
+ * The one spelling of an email by which we compare and which goes into tokens, or undefined if it cannot be used.
+ * Refused, not repaired: one `@`, an ASCII local part, lower case by ASCII alone (U+212A and U+0130 fold onto
+ * ASCII letters elsewhere); only the domain may be international and becomes its lower-case ASCII form (UTS 46).
+ */
+export function canonicalEmail (email: string): string | undefined {
+  const [local, domain, more] = email.split('@')
+  if (local === undefined || domain === undefined || more !== undefined) return undefined
+  if (!/^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}$/.test(local)) return undefined
+  // domainToASCII parses a host: it would decode %xx and cut at `/`, `:` or `#`.
+  if (domain === '' || /[\x00-\x2c/:-@[-`{-\x7f]/.test(domain)) return undefined
+  const ascii = domainToASCII(domain)
+  if (ascii.length > 253 || !/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(ascii)) return undefined
+  const canonical = `${local.replace(/[A-Z]/g, letter => letter.toLowerCase())}@${ascii}`
+  return canonical.length <= 254 ? canonical : undefined
+}
+
+/** Whether a list of domains covers this one: equality, or any sub-domain for an entry with a leading dot. */
+export function domainListed (domain: string, domains: string[]): boolean {
+  return domains.some(entry => entry.startsWith('.') ? domain.endsWith(entry) : domain === entry)
+}
+
+/**
+ * Lets in only a verified, canonical and allowed email, and gives it back.
+ * @throws AuthError email_missing, email_invalid, email_not_verified, email_not_allowed
+ */
+export function admitEmail (identity: Identity, rules: EmailRules, providerDomains?: string[]): string {
+  if (identity.email === undefined) throw new AuthError('email_missing')
+  const email = canonicalEmail(identity.email)
+  if (!email) throw new AuthError('email_invalid')
+  if (!identity.emailVerified) throw new AuthError('email_not_verified')
+
+  const domain = email.slice(email.indexOf('@') + 1)
+  if (rules.blocked.includes(email)) throw new AuthError('email_not_allowed')
+  if (providerDomains && !domainListed(domain, providerDomains)) throw new AuthError('email_not_allowed')
+  if (!rules.allowed && !rules.allowedDomains) return email
+  if (rules.allowed?.includes(email)) return email
+  // A provider may have verified a mailbox long ago whose domain is no longer in the same hands.
+  if (identity.domainVouched && rules.allowedDomains && domainListed(domain, rules.allowedDomains)) return email
+  throw new AuthError('email_not_allowed')
+}

@@ -1,0 +1,93 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { AuthError } from '../errors.ts'
+import { randomId } from '../keys/randomness.ts'
+import type { SecretBox } from '../keys/secret-box.ts'
+import { epochSeconds, type Clock } from '../stores/store.ts'
+import { cookieName, cookieOptions, readCookie } from './cookies.ts'
+
+/** One login attempt. All of it lives sealed in a cookie of the browser that started it; we keep nothing. */
+export interface Flow {
+  provider: string
+  state: string
+  nonce: string
+  verifier: string
+  /** Checked and normalised; absent where the start named none. */
+  returnTo?: string
+  /** epoch seconds */
+  startedAt: number
+}
+
+export const flowSeconds = 600
+const maxLive = 5
+const idLength = 16
+
+/** The first characters of a state name its cookie; the rest, 168 bits, proves who has it. */
+const flowId = (state: string): string => state.slice(0, idLength)
+
+/** Seals flows into cookies and opens them again. */
+export class Flows {
+  readonly #box: SecretBox
+  readonly #secure: boolean
+  readonly #clock: Clock
+  readonly #prefix: string
+
+  constructor (box: SecretBox, secure: boolean, clock: Clock) {
+    this.#box = box
+    this.#secure = secure
+    this.#clock = clock
+    this.#prefix = cookieName('flow-', secure)
+  }
+
+  /** Nine characters of time, so that the oldest of several can be told by name, then randomness. */
+  newState (): string {
+    return Math.floor(this.#clock()).toString(36).padStart(9, '0').slice(-9) + randomId(26)
+  }
+
+  newNonce (): string {
+    return randomId(16)
+  }
+
+  /** Sets the cookie of a new flow; of more than five in this browser, the oldest goes. */
+  keep (request: FastifyRequest, reply: FastifyReply, flow: Omit<Flow, 'startedAt'>): void {
+    const name = this.#prefix + flowId(flow.state)
+    const sealed = this.#box.seal(JSON.stringify({ ...flow, startedAt: epochSeconds(this.#clock) }), name)
+    const others = Object.keys(request.cookies).filter(other => other.startsWith(this.#prefix)).sort()
+    for (const oldest of others.slice(0, Math.max(0, others.length - maxLive + 1))) this.#clear(reply, oldest)
+    reply.setCookie(name, sealed, { ...cookieOptions(this.#secure), maxAge: flowSeconds })
+  }
+
+  /**
+   * The flow that this browser started and this state belongs to.
+   * @throws AuthError flow_not_found, flow_mismatch, flow_expired
+   */
+  open (request: FastifyRequest, provider: string, state: string): Flow {
+    const flow = this.peek(request, state)
+    if (!flow) throw new AuthError('flow_not_found')
+    if (!sameText(flow.state, state) || flow.provider !== provider) throw new AuthError('flow_mismatch')
+    return flow
+  }
+
+  isOver (flow: Flow): boolean {
+    return epochSeconds(this.#clock) - flow.startedAt > flowSeconds
+  }
+
+  /** What the cookie of this state holds, unjudged. */
+  peek (request: FastifyRequest, state: string): Flow | undefined {
+    const name = this.#prefix + flowId(state)
+    const sealed = /^[\w-]+$/.test(state) ? readCookie(request, name) : undefined
+    const text = sealed && this.#box.open(sealed, name)
+    return text ? JSON.parse(text) as Flow : undefined
+  }
+
+  forget (reply: FastifyReply, flow: Flow): void {
+    this.#clear(reply, this.#prefix + flowId(flow.state))
+  }
+
+  #clear (reply: FastifyReply, name: string): void {
+    if (/^[\w-]+$/.test(name)) reply.clearCookie(name, cookieOptions(this.#secure))
+  }
+}
+
+const sameText = (one: string, other: string): boolean =>
+  timingSafeEqual(createHash('sha256').update(one).digest(), createHash('sha256').update(other).digest())

@@ -1,0 +1,48 @@
+/** Where a login may end. Wildcards (`https://*.example.com`) allow one label. */
+export interface ReturnToRules {
+  publicUrl: string
+  allowedOrigins: string[]
+  /** Where a login without a return_to ends. */
+  fallback: string
+}
+
+const maxLength = 2048
+
+/**
+ * Judges a return_to on the URL that a browser will see, and gives back that normalised form:
+ * a path for our own origin, an absolute URL for an allowed one, undefined for anything else.
+ * RFC 9700 sections 4.1 and 4.11.
+ */
+export function loadReturnTo (value: string, { publicUrl, allowedOrigins }: ReturnToRules): string | undefined {
+  // Control characters, spaces and backslashes are what browsers and parsers disagree about; non-ASCII belongs percent-encoded.
+  if (value.length > maxLength || !/^[\x21-\x7e]+$/.test(value) || value.includes('\\') || value.startsWith('//')) return undefined
+  if (!value.startsWith('/') && !/^https?:\/\/[^/]/i.test(value)) return undefined
+  if (!URL.canParse(value, publicUrl)) return undefined
+  const url = new URL(value, publicUrl)
+  // `/a/..//evil.test` resolves to the path `//evil.test`, which a Location header would send elsewhere.
+  if (url.username || url.password || /^[^/]*\/\/[^/]*@/.test(value) || url.pathname.startsWith('//')) return undefined
+  if (url.origin === publicUrl) return isOwnTarget(url.pathname) ? url.pathname + url.search + url.hash : undefined
+  return isAllowedOrigin(url, allowedOrigins) ? url.href : undefined
+}
+
+/** Our own /auth/ paths do things; only these two are places to be. */
+function isOwnTarget (pathname: string): boolean {
+  let path: string
+  try { path = decodeURIComponent(pathname) } catch { return false }
+  if (/[\x00-\x20\\]/.test(path) || path.startsWith('//')) return false
+  return !/^\/auth(\/|$)/i.test(path) || path === '/auth/account' || path === '/auth/authorize'
+}
+
+function isAllowedOrigin (url: URL, allowedOrigins: string[]): boolean {
+  return allowedOrigins.some(allowed => {
+    if (!allowed.includes('://*.')) return allowed === url.origin
+    const { protocol, hostname, port } = new URL(allowed.replace('://*.', '://'))
+    const [, ...parent] = url.hostname.split('.')
+    return url.protocol === protocol && url.port === port && parent.join('.') === hostname
+  })
+}
+
+/** The origin that a checked target leads to: undefined for our own. */
+export function foreignOrigin (target: string): string | undefined {
+  return target.startsWith('/') ? undefined : new URL(target).origin
+}

@@ -1,0 +1,129 @@
+import { STATUS_CODES, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AuthError, type RefusalCode } from '../errors.ts'
+import { errorPage } from '../pages/error.ts'
+import { pageHeaders } from '../pages/layout.ts'
+import { StoreError } from '../stores/store.ts'
+import { logRefusal } from './log.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** People come here with a browser: refusals are pages for them. */
+    page?: boolean
+  }
+}
+
+const byFastifyCode: Record<string, RefusalCode> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type'
+}
+
+/** Any error as one of our refusals. What we did not foresee is ours, unless it is clearly the request's. */
+export function refusalOf (error: unknown): AuthError {
+  if (error instanceof AuthError) return error
+  if (error instanceof StoreError) return new AuthError('store_unavailable', { cause: error })
+  const { code, statusCode, validation } = error as Partial<FastifyError>
+  const known = code === undefined ? undefined : byFastifyCode[code]
+  if (known) return new AuthError(known, { cause: error })
+  if (validation) return new AuthError('invalid_request', { cause: error, detail: describeValidation(validation) })
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new AuthError('invalid_request', { cause: error })
+  return new AuthError('internal_error', { cause: error })
+}
+
+/** Names the parameter by our own schema, and nothing the caller sent. */
+function describeValidation ([first]: NonNullable<FastifyError['validation']>): string {
+  const [, name] = /^\/(\w+)$/.exec(first?.instancePath ?? '') ?? []
+  const required = first?.params['missingProperty']
+  const parameter = name ?? (typeof required === 'string' ? required : undefined)
+  return parameter ? `The request is malformed: see the parameter ${parameter}.` : 'The request is malformed.'
+}
+
+/** RFC 9457 */
+export function problem (refusal: AuthError, requestId: string) {
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[refusal.statusCode] ?? 'Error',
+    status: refusal.statusCode,
+    detail: refusal.detail,
+    code: refusal.code,
+    request_id: requestId
+  }
+}
+
+/** Whether the caller is a browser that shows pages: text/html named, and not ranked below JSON. */
+export function wantsPage ({ headers: { accept = '' } }: FastifyRequest): boolean {
+  const quality = (type: string) => {
+    const entry = accept.split(',').map(part => part.trim().toLowerCase()).find(part => part === type || part.startsWith(`${type};`))
+    if (entry === undefined) return 0
+    const [, q] = /;\s*q=([\d.]+)/.exec(entry) ?? []
+    return q === undefined ? 1 : Number(q)
+  }
+  const page = quality('text/html')
+  return page > 0 && page >= quality('application/json') && page >= quality('application/problem+json')
+}
+
+/** Whether a callback's caller asks for the token response instead of a redirect. */
+export const wantsJson = (request: FastifyRequest): boolean =>
+  !wantsPage(request) && /(^|[\s,])application\/json\b/i.test(request.headers.accept ?? '')
+
+/** Answers a refusal in place: a page for a person where people come, problem+json for anyone else. */
+export function refuse (request: FastifyRequest, reply: FastifyReply, refusal: AuthError, goOn = '/auth/login') {
+  reply.code(refusal.statusCode)
+  if (refusal.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds)
+  if (refusal.statusCode === 401) reply.header('www-authenticate', wwwAuthenticate(refusal))
+  logRefusal(request, reply, refusal.code, refusal.cause ?? refusal)
+  if (request.routeOptions.config.page && wantsPage(request)) {
+    return reply.headers(pageHeaders()).send(errorPage(refusal, request.id, goOn))
+  }
+  return reply.header('content-type', 'application/problem+json').send(JSON.stringify(problem(refusal, request.id)))
+}
+
+/** RFC 6750 section 3: a token that was presented and refused is named so; none presented is not. */
+const wwwAuthenticate = ({ code }: AuthError): string =>
+  code === 'not_signed_in' || code === 'invalid_refresh_token' ? 'Bearer' : 'Bearer error="invalid_token"'
+
+export function handleErrors (app: FastifyInstance): void {
+  const methods = new Map<string, Set<string>>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const known = methods.get(url) ?? new Set()
+    for (const name of [method].flat()) known.add(name)
+    methods.set(url, known)
+  })
+
+  app.setErrorHandler((error, request, reply) => refuse(request, reply, refusalOf(error)))
+  app.setNotFoundHandler({}, (request, reply) => {
+    const allowed = [...methods].find(([pattern]) => matches(pattern, request.url))?.[1]
+    if (!allowed) return refuse(request, reply, new AuthError('not_found'))
+    return refuse(request, reply.header('allow', [...allowed].join(', ')), new AuthError('method_not_allowed'))
+  })
+}
+
+/** Whether a route's pattern is about this URL: asked only where no route answered. */
+function matches (pattern: string, url: string): boolean {
+  const [path = ''] = url.split('?')
+  const expression = pattern.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+')
+  return new RegExp(`^${expression}$`).test(path)
+}
+
+/** Requests that never become one: too large, too slow, not HTTP. Written by hand, as there is no reply yet. */
+export function clientErrorHandler (headers: Record<string, string>) {
+  return (error: NodeJS.ErrnoException, socket: Socket & { _httpMessage?: ServerResponse }): void => {
+    if (!socket.writable || error.code === 'ECONNRESET') {
+      socket.destroy()
+      return
+    }
+    const code: RefusalCode = error.code === 'HPE_HEADER_OVERFLOW'
+      ? 'headers_too_large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'invalid_request'
+    const refusal = new AuthError(code)
+    const body = JSON.stringify(problem(refusal, 'none'))
+    const lines = Object.entries({
+      ...headers,
+      'content-type': 'application/problem+json',
+      'content-length': Buffer.byteLength(body),
+      connection: 'close'
+    }).map(([name, value]) => `${name}: ${value}`)
+    socket.end(`HTTP/1.1 ${refusal.statusCode} ${STATUS_CODES[refusal.statusCode]}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
+  }
+}

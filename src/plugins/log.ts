@@ -1,0 +1,68 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { pino } from 'pino'
+
+export interface ErrorForLog {
+  [fact: string]: unknown
+  type: string
+  message: string
+  code?: unknown
+  /** Where, without the message that a stack begins with. */
+  stack: string
+  cause?: ErrorForLog
+}
+
+/** An error without what it may carry: a parser's message quotes its input, a client's error its request and response. */
+export function describeError (error: unknown): ErrorForLog {
+  if (!(error instanceof Error)) return { type: typeof error, message: '', stack: '' }
+  const { code } = error as { code?: unknown }
+  return {
+    type: error.name,
+    message: error instanceof SyntaxError ? '' : error.message,
+    ...(code !== undefined && { code }),
+    stack: (error.stack ?? '').split('\n').filter(line => line.startsWith('    at ')).slice(0, 8).join('\n'),
+    ...(error.cause !== undefined && { cause: describeError(error.cause) })
+  }
+}
+
+/** Written in the background: a reader of our output that is slow or gone must not hold up a login. */
+export function logStream () {
+  const stream = pino.destination({ dest: 1, sync: false, maxLength: 4 * 1024 * 1024 })
+  stream.on('error', () => {})
+  return stream
+}
+
+/** What a logger needs to keep secrets to itself: our own errors, and no request or reply object at all. */
+export const logSerializers = {
+  err: describeError,
+  error: describeError,
+  req: () => ({}),
+  res: () => ({})
+}
+
+/**
+ * One line for each request: the route's pattern and never its URL, which carries codes and states.
+ */
+export function logRequests (app: FastifyInstance): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    request.log.info({
+      method: request.method,
+      route: request.routeOptions.url ?? 'none',
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10
+    }, 'request')
+    done()
+  })
+}
+
+/** What an operator must be able to look up later. Emails are digests, so that a log is no list of addresses. */
+export type AuditEvent = 'login_succeeded' | 'login_failed' | 'logged_out' | 'key_made'
+
+export function audit (request: FastifyRequest, event: AuditEvent, facts: Record<string, unknown>): void {
+  request.log.info({ audit: event, ip: request.ip, ...facts }, event)
+}
+
+/** Marks the reply of a refusal for the log: its code, and for what is not the caller's fault the cause. */
+export function logRefusal (request: FastifyRequest, reply: FastifyReply, code: string, error: unknown): void {
+  if (reply.statusCode >= 500) request.log.error({ code, err: error }, 'refused')
+  else request.log.debug({ code, err: error }, 'refused')
+}

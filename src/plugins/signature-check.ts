@@ -1,0 +1,25 @@
+import jwt from '@fastify/jwt'
+import Fastify from 'fastify'
+import type { Config } from '../config/config.ts'
+import type { SigningKey } from '../keys/signing-key.ts'
+import type { SignatureCheck } from '../tokens/token-verifier.ts'
+
+/**
+ * @fastify/jwt, verify-only, for one key. Each key has an instance of its own that never listens: keys come and go
+ * while the service runs, and a verifier that is kept costs a tenth of one that is built per call.
+ */
+export async function signatureCheck (key: SigningKey, { publicUrl, token }: Pick<Config, 'publicUrl' | 'token'>): Promise<SignatureCheck> {
+  const host = Fastify()
+  await host.register(jwt, {
+    secret: { public: key.publicPem },
+    verify: {
+      algorithms: [key.alg],
+      allowedIss: publicUrl,
+      allowedAud: token.audience,
+      checkTyp: token.typ,
+      requiredClaims: ['iss', 'aud', 'sub', 'exp', 'iat', 'jti', 'sid']
+    }
+  })
+  await host.ready()
+  return text => host.jwt.verify(text)
+}

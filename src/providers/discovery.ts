@@ -1,0 +1,92 @@
+import { AuthError } from '../errors.ts'
+import { isLoopbackHost } from '../config/values.ts'
+import type { Clock } from '../stores/store.ts'
+import { getJson, type Reach } from './outbound.ts'
+import type { OidcEndpoints } from './provider.ts'
+
+const freshMs = 60 * 60_000
+const pauseAfterFailureMs = 5_000
+const asymmetric = ['RS256', 'PS256', 'ES256', 'EdDSA', 'RS384', 'RS512', 'PS384', 'PS512', 'ES384', 'ES512']
+
+/**
+ * The endpoints of an issuer by OpenID Connect Discovery, asked for when first needed and kept.
+ * An issuer that is down fails its own logins alone, is left in peace for 5 s, and comes back by itself;
+ * once known it keeps working from what it said last.
+ */
+export class Discovery {
+  readonly #issuer: string
+  readonly #loopback: boolean
+  readonly #clock: Clock
+  #known: { endpoints: OidcEndpoints, at: number } | undefined
+  #asking: Promise<OidcEndpoints> | undefined
+  #failure: { error: AuthError, at: number } | undefined
+
+  constructor (issuer: string, loopback: boolean, clock: Clock) {
+    this.#issuer = issuer
+    this.#loopback = loopback
+    this.#clock = clock
+  }
+
+  /** @throws AuthError provider_unavailable, provider_timeout, provider_error */
+  async endpoints (): Promise<OidcEndpoints> {
+    const known = this.#known
+    if (!known) return this.#ask()
+    if (this.#clock() - known.at > freshMs) this.#ask().catch(() => {})
+    return known.endpoints
+  }
+
+  #ask (): Promise<OidcEndpoints> {
+    const failure = this.#failure
+    if (failure && this.#clock() - failure.at < pauseAfterFailureMs) return Promise.reject(failure.error)
+    this.#asking ??= this.#discover().finally(() => { this.#asking = undefined })
+    return this.#asking
+  }
+
+  async #discover (): Promise<OidcEndpoints> {
+    const reach: Reach = { typed: true, loopback: this.#loopback }
+    try {
+      const document = await getJson(`${this.#issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, reach)
+      const endpoints = endpointsOf(document, this.#issuer, this.#loopback)
+      this.#known = { endpoints, at: this.#clock() }
+      this.#failure = undefined
+      return endpoints
+    } catch (error) {
+      const refusal = error instanceof AuthError ? error : new AuthError('provider_error', { cause: error })
+      this.#failure = { error: refusal, at: this.#clock() }
+      throw refusal
+    }
+  }
+}
+
+/** RFC 8414 section 3.3: the document must speak for the issuer that was asked, byte for byte. */
+function endpointsOf (document: Record<string, unknown>, issuer: string, loopback: boolean): OidcEndpoints {
+  if (document['issuer'] !== issuer) throw new Error('the discovery document names another issuer')
+  const endpoint = (name: string) => {
+    const value = document[name]
+    if (typeof value !== 'string' || !URL.canParse(value)) throw new Error(`the discovery document has no usable ${name}`)
+    const url = new URL(value)
+    const safe = url.protocol === 'https:' || (url.protocol === 'http:' && loopback && isLoopbackHost(url.hostname))
+    if (!safe || url.username || url.password) throw new Error(`${name} is not an https URL`)
+    return value
+  }
+  const listed = (name: string) => Array.isArray(document[name]) ? document[name].map(String) : undefined
+
+  const challenges = listed('code_challenge_methods_supported')
+  if (challenges && !challenges.includes('S256')) throw new Error('the provider offers PKCE without S256')
+  const auth = listed('token_endpoint_auth_methods_supported')
+  if (auth && !auth.includes('client_secret_basic') && !auth.includes('client_secret_post')) throw new Error('no client authentication in common')
+  const algs = listed('id_token_signing_alg_values_supported') ?? ['RS256']
+  const idTokenAlgs = algs.includes('RS256') ? ['RS256'] : asymmetric.filter(alg => algs.includes(alg))
+  if (idTokenAlgs.length === 0) throw new Error('the provider signs id_tokens with nothing we accept')
+
+  return {
+    issuer,
+    authorizationEndpoint: endpoint('authorization_endpoint'),
+    tokenEndpoint: endpoint('token_endpoint'),
+    jwksUri: endpoint('jwks_uri'),
+    ...(document['userinfo_endpoint'] !== undefined && { userinfoEndpoint: endpoint('userinfo_endpoint') }),
+    sendsIssuer: document['authorization_response_iss_parameter_supported'] === true,
+    tokenAuth: auth && !auth.includes('client_secret_basic') ? 'post' : 'basic',
+    idTokenAlgs
+  }
+}

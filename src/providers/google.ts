@@ -1,0 +1,31 @@
+import { AuthError } from '../errors.ts'
+import type { OidcDescriptor } from './provider.ts'
+
+/** https://developers.google.com/identity/openid-connect/openid-connect, endpoints from Google's discovery document */
+export const google: OidcDescriptor = {
+  name: 'Google',
+  issuer: 'https://accounts.google.com',
+  endpoints: {
+    authorizationEndpoint: 'https://accounts.google.com/o/oauth2/v2/auth',
+    tokenEndpoint: 'https://oauth2.googleapis.com/token',
+    jwksUri: 'https://www.googleapis.com/oauth2/v3/certs',
+    userinfoEndpoint: 'https://openidconnect.googleapis.com/v1/userinfo',
+    // Google sends `iss` where its discovery document says so; what is sent is checked in any case.
+    sendsIssuer: false,
+    tokenAuth: 'post',
+    idTokenAlgs: ['RS256']
+  },
+  scopes: ['openid', 'email', 'profile'],
+  selectsAccount: true,
+
+  // Google speaks for gmail.com and for Workspace domains (`hd`); any other address was only a mailbox once.
+  refine ({ hd, email }, { hostedDomains }) {
+    const hosted = typeof hd === 'string' && /^[a-z0-9.-]{1,253}$/i.test(hd) ? hd.toLowerCase() : undefined
+    if (hostedDomains && !(hosted && hostedDomains.includes(hosted))) throw new AuthError('email_not_allowed')
+    const domain = typeof email === 'string' ? email.slice(email.indexOf('@') + 1).toLowerCase() : ''
+    return {
+      domainVouched: domain === 'gmail.com' || domain === 'googlemail.com' || domain === hosted,
+      ...(hosted && { hd: hosted })
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto'
+import { compactVerify, type CompactJWSHeaderParameters, type CryptoKey } from 'jose'
+import { AuthError } from '../errors.ts'
+import { parseStrictObject } from '../strict-json.ts'
+import type { Claims } from './provider.ts'
+
+export interface IdTokenExpectations {
+  issuer: string
+  clientId: string
+  algs: string[]
+  nonce: string
+  /** For at_hash (OpenID Connect Core 3.1.3.6). */
+  accessToken: string
+  /** epoch seconds */
+  now: number
+  findKeys: (header: CompactJWSHeaderParameters) => Promise<CryptoKey[]>
+}
+
+const maxLength = 16 * 1024
+const futureSeconds = 60
+const maxAgeSeconds = 10 * 60
+const maxLifeSeconds = 24 * 60 * 60
+
+/**
+ * Verifies an id_token completely, also when TLS brought it straight from the provider (OpenID Connect Core 3.1.3.7).
+ * @throws AuthError invalid_id_token; provider failures while its keys are fetched
+ */
+export async function verifyIdToken (idToken: string, expected: IdTokenExpectations): Promise<Claims> {
+  try {
+    const header = checkedHeader(idToken, expected.algs)
+    const payload = await verifiedPayload(idToken, header, expected)
+    const claims = parseStrictObject(payload)
+    checkAudience(claims, expected)
+    checkTimes(claims, expected.now)
+    checkBinding(claims, header, expected)
+    return claims
+  } catch (error) {
+    throw error instanceof AuthError ? error : new AuthError('invalid_id_token', { cause: error })
+  }
+}
+
+function checkedHeader (idToken: string, algs: string[]): CompactJWSHeaderParameters {
+  if (idToken.length > maxLength || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(idToken)) throw new Error('not a compact JWS')
+  const header = parseStrictObject(Buffer.from(idToken.slice(0, idToken.indexOf('.')), 'base64url'))
+  const { alg, typ } = header
+  if (typeof alg !== 'string' || !algs.includes(alg)) throw new Error('alg is not the configured one')
+  // RFC 8725 section 3.10 and RFC 7515 section 4.1.11: keys come from the configured set, and we understand no extension.
+  for (const name of ['crit', 'jku', 'jwk', 'x5u', 'x5c']) if (name in header) throw new Error(`header carries ${name}`)
+  if (typ !== undefined && !(typeof typ === 'string' && typ.toUpperCase() === 'JWT')) throw new Error('typ is not JWT')
+  if (header['kid'] !== undefined && typeof header['kid'] !== 'string') throw new Error('kid is not a string')
+  return header as CompactJWSHeaderParameters
+}
+
+async function verifiedPayload (idToken: string, header: CompactJWSHeaderParameters, { algs, findKeys }: IdTokenExpectations): Promise<Buffer> {
+  for (const key of await findKeys(header)) {
+    try {
+      return Buffer.from((await compactVerify(idToken, key, { algorithms: algs })).payload)
+    } catch {
+      // another key of the same kind may have signed: kid is optional
+    }
+  }
+  throw new Error('no key of the provider made this signature')
+}
+
+function checkAudience ({ iss, aud, azp }: Claims, { issuer, clientId }: IdTokenExpectations): void {
+  if (iss !== issuer) throw new Error('iss is another issuer')
+  const audiences = Array.isArray(aud) ? aud : [aud]
+  if (audiences.length !== 1 || audiences[0] !== clientId) throw new Error('aud is not this client alone')
+  if (azp !== undefined && azp !== clientId) throw new Error('azp is another client')
+}
+
+function checkTimes ({ exp, iat, nbf }: Claims, now: number): void {
+  if (!isTime(exp) || !isTime(iat)) throw new Error('exp and iat must be integers')
+  if (exp <= now) throw new Error('expired')
+  if (exp > iat + maxLifeSeconds) throw new Error('lives longer than a day')
+  if (iat > now + futureSeconds) throw new Error('issued in the future')
+  if (iat < now - maxAgeSeconds) throw new Error('issued too long ago')
+  if (nbf !== undefined && !(isTime(nbf) && nbf <= now + futureSeconds)) throw new Error('not valid yet')
+}
+
+const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+function checkBinding ({ nonce, at_hash: accessTokenHash, sub }: Claims, { alg }: CompactJWSHeaderParameters, expected: IdTokenExpectations): void {
+  if (nonce !== expected.nonce) throw new Error('nonce is of another flow')
+  if (typeof sub !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(sub)) throw new Error('sub is not printable ASCII')
+  if (accessTokenHash === undefined) return
+  const hash = alg === 'EdDSA' ? 'sha512' : `sha${alg.slice(2)}`
+  const digest = createHash(hash).update(expected.accessToken).digest()
+  if (accessTokenHash !== digest.subarray(0, digest.length / 2).toString('base64url')) throw new Error('at_hash is of another access token')
+}

@@ -1,0 +1,39 @@
+import type { FastifyPluginAsync } from 'fastify'
+import type { Store } from '../stores/store.ts'
+
+export interface HealthOptions {
+  store: Store
+  isStopping: () => boolean
+}
+
+const status = {
+  type: 'object',
+  required: ['status'],
+  properties: { status: { type: 'string', enum: ['ok', 'unavailable'] } }
+} as const
+
+const schema = (operationId: string, summary: string) => ({
+  operationId,
+  tags: ['health'],
+  summary,
+  response: { 200: { description: 'Yes', ...status } }
+})
+
+const readySchema = {
+  ...schema('readyz', 'Should traffic come here?'),
+  description: 'The store answers and keys are loaded. A provider that is down does not turn this red.',
+  response: { 200: { description: 'Yes', ...status }, 503: { description: 'Not now', ...status } }
+}
+
+/** For whoever keeps the service running. */
+const health: FastifyPluginAsync<HealthOptions> = async (app, { store, isStopping }) => {
+  const ok = { status: 'ok' }
+  app.get('/livez', { schema: schema('livez', 'Is the process up?'), exposeHeadRoute: true, logLevel: 'warn' }, async () => ok)
+  app.get('/healthz', { schema: schema('healthz', 'The same as livez'), exposeHeadRoute: true, logLevel: 'warn' }, async () => ok)
+  app.get('/readyz', { schema: readySchema, exposeHeadRoute: true, logLevel: 'warn' }, async (_request, reply) => {
+    const ready = !isStopping() && await store.ping().then(() => true, () => false)
+    return ready ? ok : reply.code(503).header('retry-after', '5').send({ status: 'unavailable' })
+  })
+}
+
+export default health

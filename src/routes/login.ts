@@ -1,0 +1,235 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { AuthError } from '../errors.ts'
+import type { SessionCookies } from '../login/cookies.ts'
+import { admitEmail } from '../login/email-policy.ts'
+import { flowSeconds, type Flow, type Flows } from '../login/flow.ts'
+import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
+import type { Config } from '../config/config.ts'
+import type { SecretBox } from '../keys/secret-box.ts'
+import { refusalOf, refuse, wantsJson } from '../plugins/error-handler.ts'
+import { audit } from '../plugins/log.ts'
+import { counted } from '../plugins/request-limits.ts'
+import type { PassedOn, Provider } from '../providers/provider.ts'
+import type { Store } from '../stores/store.ts'
+import type { AccessTokens } from '../tokens/access-tokens.ts'
+import type { Sessions } from '../tokens/sessions.ts'
+import type { TokenVerifier } from '../tokens/token-verifier.ts'
+import type { RoutePlugin } from './route-plugin.ts'
+import { noBody, problems, jsonBody } from './schemas.ts'
+import { userOf } from './user.ts'
+
+export interface LoginOptions {
+  providers: Map<string, Provider>
+  returnTo: ReturnToRules
+  emails: Config['emails']
+  flows: Flows
+  store: Store
+  sessions: Sessions
+  accessTokens: AccessTokens
+  verifier: TokenVerifier
+  cookies: SessionCookies
+  logDigest: SecretBox['digest']
+}
+
+const words = new Set(['authorize', 'token', 'revoke', 'introspect', 'userinfo', 'verify', 'refresh', 'sessions', 'docs',
+  'me', 'logout', 'callback', 'openapi'])
+const passedOnNames = ['login_hint', 'prompt', 'hd', 'ui_locales'] as const
+const passedOn = { type: 'string', minLength: 1, maxLength: 1024 } as const
+const answer = { type: 'string', minLength: 1, maxLength: 4096 } as const
+
+const startSchema = {
+  operationId: 'startLogin',
+  tags: ['login'],
+  summary: 'Send the browser to a provider',
+  description: 'Starts a flow: sets its sealed cookie and redirects. Four parameters are passed on, nothing else is.',
+  params: { type: 'object', required: ['provider'], properties: { provider: { type: 'string', description: 'Id of a configured provider' } } },
+  querystring: {
+    type: 'object',
+    properties: {
+      return_to: { type: 'string', description: 'A path of ours, or a URL whose origin is allowed' },
+      login_hint: passedOn,
+      prompt: passedOn,
+      hd: passedOn,
+      ui_locales: passedOn
+    }
+  },
+  response: {
+    302: noBody('To the provider'),
+    ...problems({
+      400: 'invalid_request, invalid_return_to',
+      404: 'unknown_provider',
+      429: 'rate_limited',
+      503: 'provider_unavailable',
+      504: 'provider_timeout'
+    })
+  }
+} as const
+
+const callbackSchema = {
+  operationId: 'finishLogin',
+  tags: ['login'],
+  summary: 'Where the provider sends the browser back to',
+  description: 'Finishes the flow: checks the answer, starts a session, sets the cookies. Failures of a flow that was ' +
+    'started with a return_to go back there with `error`, `error_description` and `error_code`.',
+  params: startSchema.params,
+  querystring: {
+    type: 'object',
+    required: ['state'],
+    properties: { state: answer, code: answer, iss: answer, error: answer }
+  },
+  response: {
+    200: jsonBody('With `Accept: application/json` and no return_to', 'TokenResponse'),
+    303: noBody('To return_to, with the session in cookies'),
+    ...problems({
+      400: 'invalid_request, flow_not_found, flow_expired, flow_already_used, flow_mismatch, issuer_mismatch',
+      403: 'access_denied, email_missing, email_invalid, email_not_verified, email_not_allowed, cross_site_request',
+      404: 'unknown_provider',
+      429: 'rate_limited',
+      502: 'provider_error, invalid_id_token',
+      503: 'provider_unavailable, store_unavailable',
+      504: 'provider_timeout'
+    })
+  }
+} as const
+
+/** From "sign in" to "signed in". */
+const login: RoutePlugin<LoginOptions> = async (app, options) => {
+  const { flows, cookies, returnTo: returnToRules } = options
+
+  app.get('/:provider', { schema: startSchema, config: { page: true, ...counted('starts') } }, async (request, reply) => {
+    const provider = providerOf(request.params.provider)
+    const { return_to: wanted } = request.query
+    const returnTo = wanted === undefined ? undefined : loadReturnTo(wanted, returnToRules)
+    if (wanted !== undefined && returnTo === undefined) throw new AuthError('invalid_return_to')
+
+    const state = flows.newState()
+    const nonce = flows.newNonce()
+    const { url, verifier } = await provider.authorize(state, nonce, whatToPassOn(request, provider))
+    flows.keep(request, reply, { provider: provider.id, state, nonce, verifier, ...(returnTo && { returnTo }) })
+    return reply.redirect(url, 302)
+  })
+
+  app.get('/:provider/callback', { schema: callbackSchema, config: { page: true, ...counted('callbacks') } }, async (request, reply) => {
+    refuseUnlessNavigation(request)
+    const { state } = request.query
+    const provider = providerOf(request.params.provider)
+    const flow = flows.open(request, provider.id, state)
+    if (flows.isOver(flow)) return refuse(request, reply, new AuthError('flow_expired'), startAgain(flow))
+    try {
+      return await finish(request, reply, provider, flow)
+    } catch (error) {
+      return fail(request, reply, flow, refusalOf(error))
+    }
+  })
+
+  async function finish (request: FastifyRequest<{ Querystring: Answer }>, reply: FastifyReply, provider: Provider, flow: Flow) {
+    const { code, iss, error } = request.query
+    // RFC 6749 section 4.1.2.1: an error is the whole answer, whatever came with it.
+    if (error !== undefined) throw new AuthError(denials.has(error) ? 'access_denied' : 'provider_error')
+    await provider.checkIssuer(iss)
+    if (code === undefined) throw new AuthError('invalid_request')
+    if (!await claim(flow)) return alreadyUsed(request, reply, flow)
+
+    const identity = await provider.identify(code, flow)
+    const email = admitEmail(identity, options.emails, provider.emailDomains)
+    const session = await options.sessions.start(`${identity.provider}|${identity.subject}`)
+    const issued = await options.accessTokens.issue({ ...identity, email }, session)
+
+    flows.forget(reply, flow)
+    cookies.set(reply, issued)
+    audit(request, 'login_succeeded', { provider: provider.id, sid: session.id, email: options.logDigest(email) })
+    if (flow.returnTo === undefined && wantsJson(request)) {
+      return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify({
+        access_token: issued.token,
+        token_type: 'Bearer',
+        expires_in: issued.expiresIn,
+        user: userOf(issued.claims)
+      }))
+    }
+    return reply.redirect(flow.returnTo ?? returnToRules.fallback, 303)
+  }
+
+  /** RFC 9700 section 4.7: of any number of callbacks with one state, one goes on, before anything is asked outside. */
+  const claim = (flow: Flow) => options.store.claim(`flows/${flow.state}`, '', flow.startedAt + flowSeconds + 60)
+
+  /** A browser's back button and retries bring a finished flow again: whoever is signed in just goes on. */
+  function alreadyUsed (request: FastifyRequest, reply: FastifyReply, flow: Flow) {
+    const token = cookies.read(request)
+    try {
+      if (token) {
+        options.verifier.verify(token)
+        return reply.redirect(flow.returnTo ?? returnToRules.fallback, 303)
+      }
+    } catch {
+      // not signed in after all
+    }
+    return refuse(request, reply, new AuthError('flow_already_used'), startAgain(flow))
+  }
+
+  /** A failed login goes back to where it was started from, with our own words. */
+  function fail (request: FastifyRequest, reply: FastifyReply, flow: Flow, refusal: AuthError) {
+    audit(request, 'login_failed', { provider: flow.provider, code: refusal.code })
+    if (refusal.code === 'invalid_request') throw refusal
+    flows.forget(reply, flow)
+    if (flow.returnTo === undefined) return refuse(request, reply, refusal, startAgain(flow))
+    request.log.info({ code: refusal.code, err: refusal.cause }, 'login refused')
+    const target = new URL(flow.returnTo, returnToRules.publicUrl)
+    target.searchParams.set('error', oauthError(refusal))
+    target.searchParams.set('error_description', refusal.detail)
+    target.searchParams.set('error_code', refusal.code)
+    return reply.redirect(flow.returnTo.startsWith('/') ? target.pathname + target.search + target.hash : target.href, 303)
+  }
+
+  function providerOf (id: string): Provider {
+    const provider = options.providers.get(id)
+    if (!provider) throw new AuthError(words.has(id) ? 'not_found' : 'unknown_provider')
+    return provider
+  }
+
+  function whatToPassOn ({ query, headers }: FastifyRequest, { selectsAccount }: Provider): PassedOn {
+    const given = query as PassedOn
+    const passing: PassedOn = {}
+    for (const name of passedOnNames) if (given[name] !== undefined) passing[name] = given[name]
+    // Another site may start a login, but not one that goes through without the person noticing.
+    if (selectsAccount && !passing.prompt && headers['sec-fetch-site'] === 'cross-site' && !refererAllowed(headers.referer)) {
+      passing.prompt = 'select_account'
+    }
+    return passing
+  }
+
+  function refererAllowed (referer: string | undefined): boolean {
+    if (referer === undefined) return true
+    return URL.canParse(referer) && loadReturnTo(`${new URL(referer).origin}/`, returnToRules) !== undefined
+  }
+}
+
+interface Answer {
+  state: string
+  code?: string
+  iss?: string
+  error?: string
+}
+
+/** What a person or the provider's policy said no to, as against what went wrong. */
+const denials = new Set(['access_denied', 'user_cancelled_login', 'user_cancelled_authorize', 'login_required',
+  'interaction_required', 'consent_required', 'account_selection_required'])
+
+/** The `error` of RFC 6749 section 4.1.2.1 that is nearest to a refusal of ours. */
+function oauthError ({ statusCode }: AuthError): string {
+  if (statusCode === 403) return 'access_denied'
+  if (statusCode === 503) return 'temporarily_unavailable'
+  return statusCode < 500 ? 'invalid_request' : 'server_error'
+}
+
+const startAgain = ({ provider, returnTo }: Flow): string =>
+  `/auth/${provider}${returnTo === undefined ? '' : `?${new URLSearchParams({ return_to: returnTo }).toString()}`}`
+
+/** A callback is where a person arrives: not a frame, not an image, not what a browser fetches ahead. */
+function refuseUnlessNavigation ({ headers }: FastifyRequest): void {
+  const destination = headers['sec-fetch-dest']
+  const ahead = `${String(headers['sec-purpose'] ?? '')} ${String(headers['purpose'] ?? '')}`.includes('prefetch')
+  const framed = typeof destination === 'string' && !['document', 'empty'].includes(destination)
+  if (framed || ahead) throw new AuthError('cross_site_request')
+}
+
+export default login

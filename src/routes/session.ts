@@ -1,0 +1,109 @@
+import cors from '@fastify/cors'
+import { AuthError } from '../errors.ts'
+import type { SessionCookies } from '../login/cookies.ts'
+import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
+import { audit } from '../plugins/log.ts'
+import type { AccessTokenClaims } from '../tokens/claims.ts'
+import type { Sessions } from '../tokens/sessions.ts'
+import type { TokenVerifier } from '../tokens/token-verifier.ts'
+import type { RoutePlugin } from './route-plugin.ts'
+import { presentedToken } from './presented-token.ts'
+import { refuseCrossSite, trustedOrigins } from './same-site.ts'
+import { jsonBody, noBody, problems } from './schemas.ts'
+import { userOf } from './user.ts'
+
+export interface SessionOptions {
+  verifier: TokenVerifier
+  sessions: Sessions
+  cookies: SessionCookies
+  returnTo: ReturnToRules
+  sessionMaxSeconds: number
+}
+
+const meSchema = {
+  operationId: 'me',
+  tags: ['session'],
+  summary: 'Who is signed in',
+  description: 'From the access cookie or a bearer token; not both, unless they are the same.',
+  security: [{ cookie: [] }, { bearer: [] }],
+  response: {
+    200: jsonBody('The user, and the session', 'SignedInUser'),
+    ...problems({ 400: 'invalid_request: two different tokens', 401: 'not_signed_in, invalid_token, expired_token, revoked_token' })
+  }
+} as const
+
+const logoutSchema = {
+  operationId: 'logout',
+  tags: ['session'],
+  summary: 'End this session, or all of the user\'s',
+  description: 'Clears the cookies in any case. A form post is answered with a redirect.',
+  security: [{ cookie: [] }, { bearer: [] }],
+  body: {
+    type: ['object', 'null'],
+    properties: {
+      everywhere: { description: 'true ends every session of the user', anyOf: [{ type: 'boolean' }, { type: 'string', enum: ['true', 'false'] }] },
+      return_to: { type: 'string' }
+    }
+  },
+  response: {
+    204: noBody('Signed out'),
+    303: noBody('Signed out, after a form post: to return_to or the sign-in page'),
+    ...problems({ 400: 'invalid_request, invalid_return_to', 403: 'cross_site_request', 415: 'unsupported_media_type', 503: 'store_unavailable' })
+  }
+} as const
+
+/** The session a browser or a service holds. */
+const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, cookies, returnTo: rules, sessionMaxSeconds }) => {
+  const trusted = trustedOrigins(rules)
+  const answers = new WeakMap<AccessTokenClaims, string>()
+  const shared = { credentials: true, methods: ['GET', 'POST', 'DELETE'], maxAge: 600 }
+  // Preflights of the routes here; any other address under this prefix answers as if there were no CORS.
+  await app.register(cors, {
+    delegator: (request, done) => {
+      const [path = ''] = request.url.split('?')
+      done(null, { ...shared, origin: corsPaths.has(path) ? [...trusted] : false })
+    }
+  })
+
+  app.get('/me', { schema: meSchema, exposeHeadRoute: true }, async (request, reply) => {
+    const claims = verifier.verify(presentedToken(request, cookies).token)
+    let body = answers.get(claims)
+    if (body === undefined) {
+      const expiresAt = claims.auth_time + sessionMaxSeconds
+      body = JSON.stringify({ ...userOf(claims), session: { id: claims.sid, expires_at: expiresAt } })
+      answers.set(claims, body)
+    }
+    return reply.header('content-type', 'application/json; charset=utf-8').send(body)
+  })
+
+  app.post('/logout', { schema: logoutSchema }, async (request, reply) => {
+    const isForm = /^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')
+    const { everywhere, return_to: wanted } = request.body ?? {}
+    const byBearer = /^bearer\s/i.test(request.headers.authorization ?? '') && cookies.read(request) === undefined
+    if (!byBearer) refuseCrossSite(request, trusted)
+    const returnTo = wanted === undefined ? '/auth/login' : loadReturnTo(wanted, rules)
+    if (returnTo === undefined) throw new AuthError('invalid_return_to')
+
+    const claims = stillValid(() => verifier.verify(presentedToken(request, cookies).token))
+    if (claims) {
+      const ended = everywhere === true || everywhere === 'true' ? await sessions.endAll(claims.sub) : 1
+      await sessions.end(claims.sub, claims.sid)
+      audit(request, 'logged_out', { provider: claims.provider, sid: claims.sid, sessions: ended })
+    }
+    cookies.clear(reply)
+    return isForm ? reply.redirect(returnTo, 303) : reply.code(204).send()
+  })
+}
+
+/** Whoever asks to be signed out is, whatever their token has become. */
+function stillValid (verify: () => AccessTokenClaims): AccessTokenClaims | undefined {
+  try {
+    return verify()
+  } catch {
+    return undefined
+  }
+}
+
+const corsPaths = new Set(['/auth/me', '/auth/logout'])
+
+export default session

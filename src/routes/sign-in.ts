@@ -1,0 +1,90 @@
+import { AuthError } from '../errors.ts'
+import type { SessionCookies } from '../login/cookies.ts'
+import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
+import { accountPage } from '../pages/account.ts'
+import { pageHeaders } from '../pages/layout.ts'
+import { signInPage } from '../pages/sign-in.ts'
+import type { Provider } from '../providers/provider.ts'
+import type { AccessTokenClaims } from '../tokens/claims.ts'
+import type { TokenVerifier } from '../tokens/token-verifier.ts'
+import type { RoutePlugin } from './route-plugin.ts'
+import { noBody, pageBody, problems } from './schemas.ts'
+
+export interface SignInOptions {
+  providers: Map<string, Provider>
+  returnTo: ReturnToRules
+  verifier: TokenVerifier
+  cookies: SessionCookies
+}
+
+const signInSchema = {
+  operationId: 'signInPage',
+  tags: ['pages'],
+  summary: 'The sign-in page',
+  description: 'The configured providers as plain links. Whoever is signed in already goes straight on.',
+  querystring: { type: 'object', properties: { return_to: { type: 'string' } } },
+  response: { 200: pageBody('The page'), 303: noBody('Signed in: on to return_to'), ...problems({ 400: 'invalid_return_to' }) }
+} as const
+
+const providersSchema = {
+  operationId: 'listProviders',
+  tags: ['login'],
+  summary: 'The configured providers, for a sign-in page of your own',
+  response: {
+    200: {
+      description: 'In the order of the sign-in page',
+      type: 'object',
+      required: ['providers'],
+      properties: {
+        providers: {
+          type: 'array',
+          items: {
+            type: 'object',
+            required: ['id', 'name', 'url'],
+            properties: { id: { type: 'string' }, name: { type: 'string' }, url: { type: 'string' } }
+          }
+        }
+      }
+    }
+  }
+} as const
+
+const accountSchema = {
+  operationId: 'accountPage',
+  tags: ['pages'],
+  summary: 'Who is signed in, and the way out',
+  response: { 200: pageBody('The page'), 303: noBody('Not signed in: on to the sign-in page') }
+} as const
+
+/** What people see before and after a login. */
+const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: rules, verifier, cookies }) => {
+  app.get('/login', { schema: signInSchema, config: { page: true } }, async (request, reply) => {
+    const { return_to: wanted } = request.query
+    const returnTo = wanted === undefined ? undefined : loadReturnTo(wanted, rules)
+    if (wanted !== undefined && returnTo === undefined) throw new AuthError('invalid_return_to')
+    if (signedIn(cookies.read(request))) return reply.redirect(returnTo ?? rules.fallback, 303)
+
+    const query = returnTo === undefined ? '' : `?${new URLSearchParams({ return_to: returnTo }).toString()}`
+    const choices = [...providers.values()].map(({ id, name }) => ({ name, url: `/auth/${id}${query}` }))
+    return reply.headers(pageHeaders()).header('vary', 'Cookie').send(signInPage(choices))
+  })
+
+  const listed = { providers: [...providers.values()].map(({ id, name }) => ({ id, name, url: `/auth/${id}` })) }
+  app.get('/providers', { schema: providersSchema, exposeHeadRoute: true }, async () => listed)
+
+  app.get('/account', { schema: accountSchema, config: { page: true } }, async (request, reply) => {
+    const claims = signedIn(cookies.read(request))
+    if (!claims) return reply.redirect('/auth/login', 303)
+    return reply.headers(pageHeaders()).header('vary', 'Cookie').send(accountPage(claims, providers.get(claims.provider)?.name))
+  })
+
+  function signedIn (token: string | undefined): AccessTokenClaims | undefined {
+    try {
+      return token === undefined ? undefined : verifier.verify(token)
+    } catch {
+      return undefined
+    }
+  }
+}
+
+export default signIn

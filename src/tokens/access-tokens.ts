@@ -1,0 +1,74 @@
+import type { Config } from '../config/config.ts'
+import { AuthError } from '../errors.ts'
+import type { KeyRing } from '../keys/key-ring.ts'
+import { randomId } from '../keys/randomness.ts'
+import type { Identity } from '../providers/provider.ts'
+import { epochSeconds, type Clock } from '../stores/store.ts'
+import type { AccessTokenClaims } from './claims.ts'
+import type { Session } from './sessions.ts'
+
+/** A signed access token and how long it may be used, in seconds. */
+export interface IssuedToken {
+  token: string
+  expiresIn: number
+  claims: AccessTokenClaims
+}
+
+/** An identity that passed our policy: the email is canonical, verified and allowed. */
+export type AdmittedIdentity = Identity & { email: string }
+
+const maxLength = 3_500
+/** Verifiers with no leeway refuse a token from the future: clocks differ by a few seconds. */
+const backdatedSeconds = 5
+
+/** Issues access tokens (JWS compact, claims of a session). */
+export class AccessTokens {
+  readonly #keys: KeyRing
+  readonly #publicUrl: string
+  readonly #token: Config['token']
+  readonly #clock: Clock
+  readonly #headers = new Map<string, string>()
+
+  constructor (keys: KeyRing, { publicUrl, token }: Pick<Config, 'publicUrl' | 'token'>, clock: Clock) {
+    this.#keys = keys
+    this.#publicUrl = publicUrl
+    this.#token = token
+    this.#clock = clock
+  }
+
+  /** @throws AuthError provider_error if the provider's claims make the token larger than a cookie takes */
+  async issue (identity: AdmittedIdentity, session: Session): Promise<IssuedToken> {
+    const iat = epochSeconds(this.#clock) - backdatedSeconds
+    const { provider, subject, email, name, picture, hd } = identity
+    const claims: AccessTokenClaims = {
+      iss: this.#publicUrl,
+      sub: `${provider}|${subject}`,
+      aud: this.#token.audience,
+      client_id: 'handstamp',
+      iat,
+      exp: iat + this.#token.ttlSeconds,
+      auth_time: session.startedAt,
+      jti: randomId(16),
+      sid: session.id,
+      email,
+      email_verified: true,
+      ...(name && { name }),
+      ...(picture && { picture }),
+      provider,
+      ...(hd && { hd })
+    }
+    const key = this.#keys.current
+    const input = `${this.#header(key.kid, key.alg)}.${base64url({ ...this.#token.claims, ...claims })}`
+    const token = `${input}.${await key.signature(input)}`
+    if (token.length > maxLength) throw new AuthError('provider_error', { cause: new Error(`a token of ${token.length} bytes is too large`) })
+    return { token, expiresIn: claims.exp - (iat + backdatedSeconds), claims }
+  }
+
+  #header (kid: string, alg: string): string {
+    let header = this.#headers.get(kid)
+    if (!header) this.#headers.set(kid, header = base64url({ alg, kid, typ: this.#token.typ }))
+    return header
+  }
+}
+
+const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -1,0 +1,22 @@
+/** The claims of an access token. Times are epoch seconds. */
+export interface AccessTokenClaims {
+  iss: string
+  sub: string
+  aud: string | string[]
+  client_id: string
+  iat: number
+  exp: number
+  auth_time: number
+  jti: string
+  sid: string
+  email: string
+  email_verified: true
+  provider: string
+  name?: string
+  picture?: string
+  hd?: string
+}
+
+/** Claims that TOKEN_CLAIMS may not set: ours, and those with a meaning to verifiers. */
+export const reservedClaims = new Set(['iss', 'sub', 'aud', 'client_id', 'iat', 'exp', 'nbf', 'auth_time', 'jti', 'sid',
+  'email', 'email_verified', 'name', 'picture', 'provider', 'hd', 'cnf', 'act', 'status', 'nonce', 'events', '__proto__'])

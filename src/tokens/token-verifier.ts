@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto'
+import type { Config } from '../config/config.ts'
+import { AuthError } from '../errors.ts'
+import type { KeyRing } from '../keys/key-ring.ts'
+import { epochSeconds, type Clock } from '../stores/store.ts'
+import { parseStrictObject } from '../strict-json.ts'
+import type { AccessTokenClaims } from './claims.ts'
+import type { Revocations } from './revocations.ts'
+
+/** Checks signature, algorithm, iss and aud with one key. Throws whatever it likes on a token that fails. */
+export type SignatureCheck = (token: string) => unknown
+
+export interface TokenVerifierOptions {
+  publicUrl: string
+  token: Config['token']
+  keys: KeyRing
+  revocations: Revocations
+  /** @fastify/jwt with the key of this id: one kept verifier per key */
+  checks: Map<string, SignatureCheck>
+  clock: Clock
+}
+
+const maxLength = 8 * 1024
+const cached = 10_000
+const futureSeconds = 60
+
+/**
+ * Says whose access token this is, or refuses it. A token that passed every check is remembered by its SHA-256, so
+ * that the next request with it costs no signature; its end and its session's are looked at every time.
+ */
+export class TokenVerifier {
+  readonly #options: TokenVerifierOptions
+  readonly #verified = new Map<string, AccessTokenClaims>()
+
+  constructor (options: TokenVerifierOptions) {
+    this.#options = options
+  }
+
+  /** @throws AuthError invalid_token, expired_token, revoked_token */
+  verify (token: string): AccessTokenClaims {
+    if (token.length > maxLength) throw new AuthError('invalid_token')
+    const digest = createHash('sha256').update(token).digest('base64url')
+    let claims = this.#verified.get(digest)
+    if (!claims) {
+      claims = this.#check(token)
+      if (this.#verified.size >= cached) this.#verified.delete(this.#verified.keys().next().value as string)
+      this.#verified.set(digest, claims)
+    }
+    if (claims.exp <= epochSeconds(this.#options.clock)) throw new AuthError('expired_token')
+    if (this.#options.revocations.has(claims.sid)) throw new AuthError('revoked_token')
+    return claims
+  }
+
+  #check (token: string): AccessTokenClaims {
+    try {
+      const [header, payload] = parts(token)
+      this.#checkHeader(header)
+      const check = this.#options.checks.get(String(header['kid']))
+      if (!check) throw new Error('no check for this key')
+      check(token)
+      return this.#checkClaims(payload)
+    } catch (error) {
+      throw new AuthError(isExpiry(error) ? 'expired_token' : 'invalid_token', { cause: error })
+    }
+  }
+
+  /** RFC 7515 section 4.1.11, RFC 8725 sections 3.1 and 3.10 */
+  #checkHeader (header: Record<string, unknown>): void {
+    const { alg, kid, typ } = header
+    const key = typeof kid === 'string' ? this.#options.keys.find(kid) : undefined
+    if (!key || alg !== key.alg || typ !== this.#options.token.typ) throw new Error('kid, alg or typ is not ours')
+    for (const name of ['crit', 'jku', 'jwk', 'x5u', 'x5c']) if (name in header) throw new Error(`header carries ${name}`)
+  }
+
+  /** Everything an access token of ours has, by type: what is absent passes the library's own allow-lists. */
+  #checkClaims (payload: Record<string, unknown>): AccessTokenClaims {
+    const { publicUrl, token, clock } = this.#options
+    const { iss, aud, iat, exp, email_verified: emailVerified } = payload
+    if (iss !== publicUrl || JSON.stringify(aud) !== JSON.stringify(token.audience)) throw new Error('iss or aud is not ours')
+    if (!isTime(iat) || !isTime(exp) || !isTime(payload['auth_time'])) throw new Error('times must be integers')
+    if (exp - iat > token.ttlSeconds || iat > epochSeconds(clock) + futureSeconds) throw new Error('times do not fit')
+    for (const name of ['sub', 'jti', 'sid', 'client_id', 'email', 'provider']) {
+      if (typeof payload[name] !== 'string' || payload[name] === '') throw new Error(`${name} is missing`)
+    }
+    if (emailVerified !== true) throw new Error('email_verified is not true')
+    return payload as unknown as AccessTokenClaims // every member was just checked
+  }
+}
+
+function parts (token: string): [Record<string, unknown>, Record<string, unknown>] {
+  const [header, payload, signature, more] = token.split('.')
+  if (!header || !payload || !signature || more !== undefined || !/^[\w.-]+$/.test(token)) throw new Error('not a compact JWS')
+  return [parseStrictObject(Buffer.from(header, 'base64url')), parseStrictObject(Buffer.from(payload, 'base64url'))]
+}
+
+const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+/** fast-jwt looks at exp after the signature: an expired token was once a good one. */
+const isExpiry = (error: unknown): boolean => (error as { code?: unknown }).code === 'FAST_JWT_EXPIRED'

@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { buildApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import type { Environment } from '../../src/config/environment.ts'
+
+/** What tap's test objects have and our helpers use. */
+export interface Teardown {
+  teardown (clean: () => unknown): void
+}
+
+export interface TestApp {
+  app: FastifyInstance
+  /** PUBLIC_URL: on loopback, the app listens there. */
+  url: string
+  dataDir: string
+  /** Every log line so far, as text. */
+  log (): string
+  /** Moves the app's clock. */
+  travel (seconds: number): void
+}
+
+export function temporaryFolder (t: Teardown): string {
+  const folder = mkdtempSync(join(tmpdir(), 'handstamp-test-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** The service as an operator configures it, not listening: drive it by `app.inject`. Rate limits are off unless asked for. */
+export async function buildTestApp (t: Teardown, env: Environment = {}): Promise<TestApp> {
+  const dataDir = env['DATA_DIR'] ?? temporaryFolder(t)
+  const lines: string[] = []
+  let traveled = 0
+  const config = loadConfig({ DATA_DIR: dataDir, RATE_LIMIT: '0', LOG_LEVEL: 'trace', ...env })
+  const app = await buildApp(config, {
+    log: { write: line => { lines.push(line) } },
+    clock: () => Date.now() + traveled * 1000
+  })
+  t.teardown(() => app.close())
+  await app.ready()
+  return { app, url: config.publicUrl, dataDir, log: () => lines.join(''), travel: seconds => { traveled += seconds } }
+}
+
+/** A free port on loopback. */
+export async function freePort (): Promise<number> {
+  const { createServer } = await import('node:net')
+  const server = createServer()
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
+/** The service listening on its PUBLIC_URL on loopback, for tests that need real connections. */
+export async function listeningTestApp (t: Teardown, env: Environment = {}): Promise<TestApp> {
+  const port = await freePort()
+  const built = await buildTestApp(t, { PUBLIC_URL: `http://localhost:${port}`, PORT: String(port), ...env })
+  await built.app.listen({ port, host: '127.0.0.1' })
+  return built
+}
