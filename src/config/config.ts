@@ -1,5 +1,5 @@
 import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
-import { canonicalEmail } from '../login/email-policy.ts'
+import { canonicalEmail, type EmailRules } from '../login/email-policy.ts'
 import { reservedClaims } from '../tokens/claims.ts'
 import { ConfigError, EnvironmentReader, type Environment } from './environment.ts'
 import { isLoopbackHost } from './values.ts'
@@ -20,12 +20,6 @@ export interface ProviderSettings {
   emailDomains?: string[]
   /** Only these hosted domains (Google Workspace). */
   hostedDomains?: string[]
-}
-
-export interface EmailRules {
-  allowed?: string[]
-  allowedDomains?: string[]
-  blocked: string[]
 }
 
 /** The whole configuration, in our words and units. */

@@ -1,7 +1,13 @@
 import { domainToASCII } from 'node:url'
-import type { EmailRules } from '../config/config.ts'
 import { AuthError } from '../errors.ts'
 import type { Identity } from '../providers/provider.ts'
+
+/** Who may sign in. Emails and domains are in their canonical spelling. */
+export interface EmailRules {
+  allowed?: string[]
+  allowedDomains?: string[]
+  blocked: string[]
+}
 
 /**
  * The one spelling of an email by which we compare and which goes into tokens, or undefined if it cannot be used.

@@ -37,8 +37,8 @@ function isAllowedOrigin (url: URL, allowedOrigins: string[]): boolean {
   return allowedOrigins.some(allowed => {
     if (!allowed.includes('://*.')) return allowed === url.origin
     const { protocol, hostname, port } = new URL(allowed.replace('://*.', '://'))
-    const [, ...parent] = url.hostname.split('.')
-    return url.protocol === protocol && url.port === port && parent.join('.') === hostname
+    const [label, ...parent] = url.hostname.split('.')
+    return label !== '' && url.protocol === protocol && url.port === port && parent.join('.') === hostname
   })
 }
 

@@ -1,33 +1,56 @@
 import type { FastifyPluginAsync } from 'fastify'
+import { apiPage, type Operation } from '../pages/api.ts'
+import { pageHeaders } from '../pages/layout.ts'
+import { pageBody } from './schemas.ts'
+
+const schema = (operationId: string, summary: string, response: object) => ({ operationId, tags: ['developers'], summary, response: { 200: response } })
 
 /** The API description, made of the routes themselves at its first request. */
 const docs: FastifyPluginAsync = async app => {
   let json: string | undefined
   let yaml: string | undefined
+  let page: string | undefined
 
   app.get('/openapi.json', {
-    schema: {
-      operationId: 'openapiJson',
-      tags: ['developers'],
-      summary: 'This description as JSON',
-      response: { 200: { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object', additionalProperties: true } } } } }
-    }
+    schema: schema('openapiJson', 'This description as JSON',
+      { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object', additionalProperties: true } } } })
   }, async (_request, reply) => {
     json ??= JSON.stringify(app.swagger(), null, 2)
     return reply.header('content-type', 'application/json; charset=utf-8').send(json)
   })
 
   app.get('/openapi.yaml', {
-    schema: {
-      operationId: 'openapiYaml',
-      tags: ['developers'],
-      summary: 'This description as YAML',
-      response: { 200: { description: 'OpenAPI 3.1', content: { 'application/yaml': { schema: { type: 'string' } } } } }
-    }
+    schema: schema('openapiYaml', 'This description as YAML',
+      { description: 'OpenAPI 3.1', content: { 'application/yaml': { schema: { type: 'string' } } } })
   }, async (_request, reply) => {
     yaml ??= app.swagger({ yaml: true })
     return reply.header('content-type', 'application/yaml; charset=utf-8').send(yaml)
   })
+
+  app.get('/docs', { schema: schema('docs', 'This description as a page', pageBody('The page')), config: { page: true } }, async (_request, reply) => {
+    page ??= apiPage(operationsOf(app.swagger()))
+    return reply.headers(pageHeaders()).send(page)
+  })
+}
+
+interface Described {
+  tags?: string[]
+  summary?: string
+  description?: string
+  responses?: Record<string, { description?: string }>
+}
+
+/** The operations of an OpenAPI document, in its order. */
+function operationsOf ({ paths = {} }: { paths?: object }): Operation[] {
+  return Object.entries(paths as Record<string, Record<string, Described>>).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { tags, summary = '', description, responses = {} }]) => ({
+      method: method.toUpperCase(),
+      path,
+      tag: tags?.[0] ?? '',
+      summary,
+      ...(description && { description }),
+      answers: Object.entries(responses).map(([status, { description: meaning = '' }]) => [status, meaning] as [string, string])
+    })))
 }
 
 export default docs

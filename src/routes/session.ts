@@ -59,9 +59,11 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, c
   const shared = { credentials: true, methods: ['GET', 'POST', 'DELETE'], maxAge: 600 }
   // Preflights of the routes here; any other address under this prefix answers as if there were no CORS.
   await app.register(cors, {
-    delegator: (request, done) => {
-      const [path = ''] = request.url.split('?')
-      done(null, { ...shared, origin: corsPaths.has(path) ? [...trusted] : false })
+    delegator: ({ url, method, headers }, done) => {
+      const [path = ''] = url.split('?')
+      // An OPTIONS that is no preflight is a method like any other: the plugin would refuse it in its own words.
+      const applies = method !== 'OPTIONS' || (headers.origin && headers['access-control-request-method'])
+      done(null, { ...shared, origin: applies && corsPaths.has(path) ? [...trusted] : false })
     }
   })
 
@@ -95,11 +97,12 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, c
   })
 }
 
-/** Whoever asks to be signed out is, whatever their token has become. */
+/** Whoever asks to be signed out is, whatever their token has become; of two tokens, we do not guess which is meant. */
 function stillValid (verify: () => AccessTokenClaims): AccessTokenClaims | undefined {
   try {
     return verify()
-  } catch {
+  } catch (error) {
+    if ((error as AuthError).code === 'invalid_request') throw error
     return undefined
   }
 }

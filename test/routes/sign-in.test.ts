@@ -1,0 +1,359 @@
+import { createHash } from 'node:crypto'
+import t from 'tap'
+import { buildTestApp, type Teardown } from '../helpers/app.ts'
+import { Browser, devSignIn, unescapeHtml, type Page } from '../helpers/browser.ts'
+import { rogueProvider } from '../helpers/rogue-provider.ts'
+
+const allowing = { ALLOWED_ORIGINS: 'https://app.example.com,http://localhost:5173,https://*.preview.example.com' }
+
+async function scene (t: Teardown, env: Record<string, string> = {}) {
+  const built = await buildTestApp(t, env)
+  return { ...built, browser: new Browser(built.app, built.url) }
+}
+
+const links = ({ body }: Page): string[] => [...body.matchAll(/<a class="choice" href="([^"]*)"/g)].map(([, href = '']) => unescapeHtml(href))
+
+t.test('the sign-in page lists the configured providers as plain links', async t => {
+  const rogue = await rogueProvider(t)
+  const { browser } = await scene(t, { ...rogue.env, OIDC_ROGUE_NAME: 'Rogue & Sons', DEV_LOGIN: 'true' })
+  const page = await browser.visit('/auth/login')
+  t.equal(page.status, 200)
+  t.same(links(page), ['/auth/rogue', '/auth/dev'])
+  t.match(page.body, 'Continue with Rogue &amp; Sons')
+  t.match(page.headers['vary'], 'Cookie')
+})
+
+t.test('the providers are listed for a sign-in page of one\'s own', async t => {
+  const { app } = await scene(t)
+  const answer = await app.inject('/auth/providers')
+  t.same(answer.json(), { providers: [{ id: 'dev', name: 'Development login', url: '/auth/dev' }] })
+})
+
+t.test('the sign-in page hands the return_to on', async t => {
+  const { browser } = await scene(t, allowing)
+  for (const [given, kept] of [['/page?a=b&c=d#e', '/page?a=b&c=d#e'], ['https://app.example.com/x', 'https://app.example.com/x']] as const) {
+    const [link = ''] = links(await browser.visit(`/auth/login?${new URLSearchParams({ return_to: given }).toString()}`))
+    t.equal(new URL(link, 'http://x').pathname, '/auth/dev')
+    t.equal(new URL(link, 'http://x').searchParams.get('return_to'), kept)
+  }
+})
+
+t.test('a login from the sign-in page ends at its return_to', async t => {
+  const { browser } = await scene(t)
+  const [link = ''] = links(await browser.visit('/auth/login?return_to=/dashboard'))
+  const page = await browser.follow(link)
+  const chosen = await browser.submit(page, { email: 'ada@example.com' })
+  const done = await browser.visit(String(chosen.headers['location']))
+  t.equal(done.headers['location'], '/dashboard')
+})
+
+t.test('whoever is signed in goes straight on', async t => {
+  const { browser } = await scene(t, allowing)
+  await devSignIn(browser)
+  for (const [query, location] of [
+    ['', '/auth/account'],
+    ['?return_to=/page', '/page'],
+    ['?return_to=https://app.example.com', 'https://app.example.com/']
+  ] as const) {
+    const answer = await browser.visit(`/auth/login${query}`)
+    t.equal(answer.status, 303)
+    t.equal(answer.headers['location'], location)
+  }
+})
+
+t.test('DEFAULT_RETURN_TO is where the signed-in go without a return_to', async t => {
+  const { browser } = await scene(t, { DEFAULT_RETURN_TO: '/home' })
+  await devSignIn(browser)
+  t.equal((await browser.visit('/auth/login')).headers['location'], '/home')
+})
+
+t.test('a bad cookie shows the sign-in page', async t => {
+  const { browser } = await scene(t)
+  t.equal((await browser.visit('/auth/login', { headers: { cookie: 'handstamp=x' } })).status, 200)
+})
+
+// Every spelling of "not here": [what, return_to]
+const bad: Array<[string, string]> = [
+  ['another site', 'https://evil.test'],
+  ['another site with a path', 'https://evil.test/auth/account'],
+  ['scheme-relative', '//evil.test'],
+  ['scheme-relative with our host behind', '//evil.test/localhost:3000'],
+  ['three slashes', '///evil.test'],
+  ['four slashes', '////evil.test'],
+  ['just two slashes', '//'],
+  ['backslash', '/\\evil.test'],
+  ['two backslashes', '\\\\evil.test'],
+  ['slash and backslash further in', '/a\\..\\\\evil.test'],
+  ['backslash after the scheme', 'https:\\\\evil.test'],
+  ['encoded backslash', '/%5cevil.test'],
+  ['tab', '/\t/evil.test'],
+  ['newline', '/\n/evil.test'],
+  ['carriage return', '/\r/evil.test'],
+  ['CRLF and a header', '/a\r\nSet-Cookie: a=b'],
+  ['null', '/\u0000'],
+  ['leading space', ' /page'],
+  ['leading space before a site', ' https://evil.test'],
+  ['trailing space', '/page '],
+  ['encoded tab', '/%09/evil.test'],
+  ['encoded newline', '/%0a/evil.test'],
+  ['encoded slashes', '/%2f%2fevil.test'],
+  ['one encoded slash', '/%2fevil.test'],
+  ['upper-case encoded slash', '/%2Fevil.test'],
+  ['dots that leave two slashes', '/a/..//evil.test'],
+  ['encoded dots that leave two slashes', '/a/%2e%2e//evil.test'],
+  ['dot that leaves two slashes', '/.//evil.test'],
+  ['userinfo', 'https://app.example.com@evil.test'],
+  ['userinfo with a password', 'https://app.example.com:443@evil.test'],
+  ['userinfo at an allowed origin', 'https://user@app.example.com/'],
+  ['empty userinfo', 'https://@app.example.com/'],
+  ['empty userinfo with a colon', 'https://:@app.example.com/'],
+  ['suffix look-alike', 'https://app.example.com.evil.test'],
+  ['prefix look-alike', 'https://evil-app.example.com'],
+  ['the look-alike without a dot', 'https://appXexample.com'],
+  ['parent of an allowed host', 'https://example.com'],
+  ['sub-domain of an allowed host', 'https://x.app.example.com'],
+  ['trailing dot', 'https://app.example.com./'],
+  ['another port', 'https://app.example.com:8443'],
+  ['another port of ours', 'http://localhost:3001/'],
+  ['no port of ours', 'http://localhost/'],
+  ['another scheme', 'http://app.example.com'],
+  ['another scheme of ours', 'https://localhost:3000/'],
+  ['another spelling of our host', 'http://127.0.0.1:3000/'],
+  ['two labels for a wildcard', 'https://a.b.preview.example.com'],
+  ['no label for a wildcard', 'https://preview.example.com'],
+  ['empty label for a wildcard', 'https://.preview.example.com'],
+  ['look-alike of a wildcard', 'https://xpreview.example.com'],
+  ['wildcard with another port', 'https://a.preview.example.com:8443'],
+  ['wildcard over http', 'http://a.preview.example.com'],
+  ['wildcard with a suffix', 'https://a.preview.example.com.evil.test'],
+  ['international look-alike', 'https://аpp.example.com'],
+  ['fullwidth full stop', 'https://app.example。com'],
+  ['fullwidth slash', 'https://evil.test／app.example.com'],
+  ['non-ASCII path', '/sé'],
+  ['javascript', 'javascript:alert(1)'],
+  ['javascript in capitals', 'JavaScript:alert(1)'],
+  ['javascript that looks like ours', 'javascript://localhost:3000/%0aalert(1)'],
+  ['data', 'data:text/html,x'],
+  ['blob', 'blob:http://localhost:3000/x'],
+  ['file', 'file:///etc/passwd'],
+  ['a custom scheme', 'myapp://callback'],
+  ['ftp', 'ftp://app.example.com/'],
+  ['scheme without slashes', 'https:evil.test'],
+  ['scheme with one slash', 'https:/evil.test'],
+  ['scheme with three slashes', 'https:///evil.test'],
+  ['our scheme without a host', 'http:page'],
+  ['a host without scheme', 'evil.test'],
+  ['a relative path', 'page'],
+  ['a relative path upwards', '../page'],
+  ['a query alone', '?x'],
+  ['a fragment alone', '#x'],
+  ['empty', ''],
+  ['too long', `/${'x'.repeat(2048)}`],
+  ['our logout', '/auth/logout'],
+  ['our logout by its URL', 'http://localhost:3000/auth/logout'],
+  ['our sign-in page', '/auth/login'],
+  ['our sign-in page inside itself', '/auth/login?return_to=/auth/login'],
+  ['encoded letter in our prefix', '/%61uth/logout'],
+  ['encoded letter in our page', '/auth/%6cogout'],
+  ['encoded slash in our prefix', '/auth%2flogout'],
+  ['dots into our prefix', '/auth/account/../logout'],
+  ['encoded dots into our prefix', '/auth/account/%2e%2e/logout'],
+  ['dots out of another folder', '/x/../auth/logout'],
+  ['capitals of our prefix', '/AUTH/logout'],
+  ['our prefix alone', '/auth'],
+  ['our prefix with a slash', '/auth/'],
+  ['a start', '/auth/dev'],
+  ['a callback', '/auth/dev/callback?code=a&state=b'],
+  ['below the account page', '/auth/account/'],
+  ['broken percent-encoding', '/%'],
+  ['percent-encoding that is not UTF-8', '/%ff']
+]
+
+t.test('R44 the sign-in page refuses a return_to that is not ours or allowed', async t => {
+  const { browser } = await scene(t, allowing)
+  for (const [what, returnTo] of bad) {
+    const answer = await browser.visit(`/auth/login?${new URLSearchParams({ return_to: returnTo }).toString()}`)
+    t.equal(answer.status, 400, what)
+    t.match(answer.body, 'invalid_return_to')
+    t.notOk(answer.headers['location'])
+  }
+})
+
+t.test('R44 the signed-in are not sent there either', async t => {
+  const { browser } = await scene(t, allowing)
+  await devSignIn(browser)
+  for (const [what, returnTo] of bad) {
+    const answer = await browser.visit(`/auth/login?${new URLSearchParams({ return_to: returnTo }).toString()}`)
+    t.equal(answer.status, 400, what)
+    t.notOk(answer.headers['location'])
+  }
+})
+
+t.test('R44 a start refuses a return_to that is not ours or allowed, and sets no cookie', async t => {
+  const { browser } = await scene(t, allowing)
+  for (const [what, returnTo] of bad) {
+    const answer = await browser.visit(`/auth/dev?${new URLSearchParams({ return_to: returnTo }).toString()}`, { headers: { accept: '*/*' } })
+    t.equal(answer.status, 400, what)
+    t.equal(answer.json().code, 'invalid_return_to')
+    t.notOk(answer.headers['location'])
+    t.notOk(answer.headers['set-cookie'])
+  }
+})
+
+t.test('R44 a return_to that is named twice is refused', async t => {
+  const { browser } = await scene(t)
+  for (const path of ['/auth/login', '/auth/dev']) {
+    const answer = await browser.visit(`${path}?return_to=/a&return_to=/b`, { headers: { accept: '*/*' } })
+    t.equal(answer.status, 400)
+    t.equal(answer.json().code, 'invalid_request')
+  }
+})
+
+t.test('R44 a good return_to is used in its normalised form', async t => {
+  const { browser } = await scene(t, allowing)
+  await devSignIn(browser)
+  for (const [given, normalised] of [
+    ['/', '/'],
+    ['/page', '/page'],
+    ['/a/../b', '/b'],
+    ['/a//b', '/a//b'],
+    ['/page?next=//evil.test', '/page?next=//evil.test'],
+    ['/page#//evil.test', '/page#//evil.test'],
+    ['/authors', '/authors'],
+    ['/a@b', '/a@b'],
+    ['/auth/account', '/auth/account'],
+    ['/auth/authorize?client_id=x', '/auth/authorize?client_id=x'],
+    ['http://localhost:3000/page', '/page'],
+    ['https://app.example.com', 'https://app.example.com/'],
+    ['HTTPS://APP.example.com/Path', 'https://app.example.com/Path'],
+    ['https://app.example.com:443/x', 'https://app.example.com/x'],
+    ['http://localhost:5173/x?y#z', 'http://localhost:5173/x?y#z'],
+    ['https://pr-7.preview.example.com/x', 'https://pr-7.preview.example.com/x']
+  ] as const) {
+    const answer = await browser.visit(`/auth/login?${new URLSearchParams({ return_to: given }).toString()}`)
+    t.equal(answer.status, 303, given)
+    t.equal(answer.headers['location'], normalised)
+  }
+})
+
+t.test('the account page says who is signed in and how to sign out', async t => {
+  const { browser } = await scene(t)
+  await devSignIn(browser)
+  const page = await browser.visit('/auth/account')
+  t.equal(page.status, 200)
+  for (const text of ['ada@example.com', 'Ada', 'Development login', 'dev|', 'action="/auth/logout"']) t.match(page.body, text)
+  t.match(page.headers['vary'], 'Cookie')
+})
+
+t.test('the account page sends whoever is signed out to sign in', async t => {
+  const { browser, app, travel } = await scene(t)
+  t.equal((await app.inject('/auth/account')).headers['location'], '/auth/login')
+  await devSignIn(browser)
+  travel(601)
+  const answer = await browser.visit('/auth/account')
+  t.equal(answer.status, 303)
+  t.equal(answer.headers['location'], '/auth/login')
+})
+
+t.test('the account page names a provider that is no longer configured by its id', async t => {
+  const rogue = await rogueProvider(t)
+  const first = await scene(t, rogue.env)
+  const start = await first.browser.visit('/auth/rogue')
+  await first.browser.visit(`/auth/rogue/callback?${new URLSearchParams(rogue.consent(String(start.headers['location']))).toString()}`)
+  await first.app.close()
+  const { app } = await scene(t, { DATA_DIR: first.dataDir })
+  const page = await app.inject({ url: '/auth/account', headers: { cookie: `handstamp=${first.browser.cookies.get('handstamp')}` } })
+  t.match(page.body, '<dd>rogue</dd>')
+})
+
+t.test('the address itself leads to the sign-in page', async t => {
+  const { app } = await scene(t)
+  const answer = await app.inject('/')
+  t.equal(answer.statusCode, 302)
+  t.equal(answer.headers['location'], '/auth/login')
+})
+
+t.test('pages show hostile names as text', async t => {
+  const hostile = '"><script>alert(1)</script><img src=x onerror=\'alert(2)\'>&amp;'
+  const shown = '&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=&#39;alert(2)&#39;&gt;&amp;amp;'
+  const rogue = await rogueProvider(t)
+  rogue.claims = { name: hostile, sub: hostile }
+  const { browser } = await scene(t, { ...rogue.env, OIDC_ROGUE_NAME: hostile })
+  t.match((await browser.visit('/auth/login')).body, `Continue with ${shown}`)
+  const start = await browser.visit('/auth/rogue')
+  await browser.visit(`/auth/rogue/callback?${new URLSearchParams(rogue.consent(String(start.headers['location']))).toString()}`)
+  const account = await browser.visit('/auth/account')
+  t.match(account.body, `<dd>${shown}</dd>`)
+  t.match(account.body, `<dd>rogue|${shown}</dd>`)
+  t.notMatch(account.body, /<script|<img/)
+})
+
+t.test('the dev page shows a hostile query as text', async t => {
+  const { browser } = await scene(t)
+  const start = await browser.visit('/auth/dev')
+  const address = new URL(String(start.headers['location']))
+  for (const name of ['state', 'nonce', 'code_challenge']) address.searchParams.set(name, '"><script>alert(1)</script>')
+  address.searchParams.set('more', '\'"><script>')
+  const page = await browser.visit(address.href)
+  t.equal(page.status, 200)
+  t.notMatch(page.body, /<script|"">/)
+})
+
+t.test('error pages show nothing of what the caller sent', async t => {
+  const { browser } = await scene(t)
+  for (const path of ['/auth/login?return_to=<script>', '/auth/dev/callback?state=<script>&error=<script>&error_description=<script>', '/auth/<script>']) {
+    const page = await browser.visit(path)
+    t.ok(page.status >= 400)
+    t.notMatch(page.body, /script/i)
+  }
+})
+
+t.test('R67 every page allows its own style, its own forms and nothing else', async t => {
+  const { browser } = await scene(t)
+  const pages = [await browser.visit('/auth/login'), await browser.follow('/auth/dev'), await browser.visit('/auth/login?return_to=//x')]
+  await devSignIn(browser)
+  pages.push(await browser.visit('/auth/account'))
+  for (const page of pages) {
+    const [, style = ''] = /<style>([^]*)<\/style>/.exec(page.body) ?? []
+    const hash = createHash('sha256').update(style).digest('base64')
+    t.equal(page.headers['content-security-policy'],
+      `default-src 'none'; style-src 'sha256-${hash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`)
+    t.equal(page.headers['x-frame-options'], 'DENY')
+    t.equal(page.headers['cross-origin-opener-policy'], 'same-origin')
+    t.equal(page.headers['content-type'], 'text/html; charset=utf-8')
+    t.equal(page.headers['cache-control'], 'no-store')
+    t.notMatch(page.body, /<script|style=|onclick|<img|<link/)
+  }
+})
+
+t.test('R67 the dev page lets its form lead on to the foreign origin of this flow alone', async t => {
+  const { browser } = await scene(t, allowing)
+  for (const [returnTo, source] of [['https://app.example.com/x?y', 'https://app.example.com'], ['http://localhost:5173/', 'http://localhost:5173'],
+    ['https://pr-1.preview.example.com/', 'https://pr-1.preview.example.com'], ['/page', undefined]] as const) {
+    const page = await browser.follow(`/auth/dev?${new URLSearchParams({ return_to: returnTo }).toString()}`)
+    t.match(page.headers['content-security-policy'], `form-action 'self'${source ? ` ${source}` : ''};`)
+  }
+})
+
+t.test('the dev page answers only what our own start asks', async t => {
+  const { browser } = await scene(t)
+  const address = new URL(String((await browser.visit('/auth/dev')).headers['location']))
+  const changes = { client_id: 'other', redirect_uri: 'https://evil.test', response_type: 'token', code_challenge_method: 'plain' }
+  for (const [name, value] of Object.entries(changes)) {
+    const changed = new URL(address)
+    changed.searchParams.set(name, value)
+    for (const method of ['GET', 'POST'] as const) {
+      const answer = await browser.visit(changed.href, { method, headers: { accept: '*/*' }, ...(method === 'POST' && { form: { email: 'ada@example.com' } }) })
+      t.equal(answer.status, 400, `${method} ${name}`)
+      t.equal(answer.json().code, 'invalid_request')
+    }
+  }
+})
+
+t.test('the dev page can be cancelled', async t => {
+  const { browser } = await scene(t)
+  const page = await browser.follow('/auth/dev')
+  const done = await browser.follow(String((await browser.submit(page, { cancel: '1' })).headers['location']))
+  t.equal(done.status, 403)
+  t.match(done.body, 'access_denied')
+})
