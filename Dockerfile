@@ -1,0 +1,39 @@
+# Three stages: everything to build the bundle, the few packages the bundle does not hold, and the image itself.
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts --no-audit
+COPY scripts ./scripts
+COPY src ./src
+RUN npm run build
+
+# dist/server.js holds every dependency but lmdb and ioredis (see scripts/build.mjs): install what the lockfile says,
+# then drop all that is not theirs.
+FROM node:24-bookworm-slim AS production
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit \
+ && node -e "const p = require('./package.json'); const { lmdb, ioredis } = p.dependencies; p.dependencies = { lmdb, ioredis }; require('fs').writeFileSync('package.json', JSON.stringify(p))" \
+ && npm prune --omit=dev --ignore-scripts --no-audit \
+ && find node_modules -type d -empty -delete \
+ && node -e "for (const name of ['lmdb', 'ioredis']) require(name)"
+
+FROM node:24-bookworm-slim
+LABEL org.opencontainers.image.title="Handstamp" \
+      org.opencontainers.image.description="A standalone auth service: runs the provider's login and issues a signed JWT with the user's verified email" \
+      org.opencontainers.image.licenses="MIT"
+WORKDIR /app
+COPY --from=production /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json openapi.yaml LICENSE ./
+# A volume that is mounted here for the first time takes over this owner and mode.
+RUN install -d -m 0700 -o 65532 -g 65532 /data
+ENV NODE_ENV=production \
+    HOST=0.0.0.0 \
+    PORT=3000 \
+    DATA_DIR=/data
+VOLUME /data
+EXPOSE 3000
+USER 65532:65532
+HEALTHCHECK --interval=10s --timeout=5s --start-period=15s --retries=3 CMD ["node", "/app/dist/server.js", "healthcheck"]
+ENTRYPOINT ["node", "/app/dist/server.js"]
