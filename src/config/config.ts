@@ -43,8 +43,12 @@ export interface Config {
     ttlSeconds: number
     claims: Record<string, unknown>
     typ: 'JWT' | 'at+jwt'
+    /** Tokens name their place in a status list. */
+    status: boolean
   }
   signingAlg: SigningAlg
+  keyRotationSeconds: number
+  sessionIdleSeconds: number
   sessionMaxSeconds: number
   cookieDomain?: string
   trustProxy: string[]
@@ -186,9 +190,12 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
       audience: audiences.length === 1 && audiences[0] ? audiences[0] : audiences,
       ttlSeconds: values.TOKEN_TTL ?? 600,
       claims: values.TOKEN_CLAIMS ?? {},
-      typ: values.TOKEN_TYP ?? 'JWT'
+      typ: values.TOKEN_TYP ?? 'JWT',
+      status: values.TOKEN_STATUS ?? false
     },
     signingAlg: values.SIGNING_ALG ?? 'RS256',
+    keyRotationSeconds: values.KEY_ROTATION ?? 90 * 86_400,
+    sessionIdleSeconds: values.SESSION_IDLE_TTL ?? 14 * 86_400,
     sessionMaxSeconds: values.SESSION_MAX_TTL ?? 30 * 86_400,
     ...(values.COOKIE_DOMAIN && { cookieDomain: values.COOKIE_DOMAIN }),
     trustProxy: values.TRUST_PROXY ?? [],
