@@ -135,6 +135,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   if (reader.isSet('REDIS_URL') && !reader.isSet('SECRET')) {
     reader.problem('SECRET', 'is required with REDIS_URL: replicas share one secret', variables.SECRET.example)
   }
+  if (values.SECRET?.some(secret => new Set(secret).size < 8)) warnings.push('SECRET repeats a few characters: make one with openssl rand -hex 32')
   if (env['PUBLIC_URL'] === undefined && values.PORT !== undefined && values.PORT !== 3000) {
     warnings.push(`PUBLIC_URL is not set: browsers are sent to ${publicUrl} although the port is ${values.PORT}`)
   }

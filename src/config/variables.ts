@@ -173,7 +173,7 @@ export const variables = {
     description: 'How long a key signs before the next one takes over',
     example: '90d',
     default: '90d',
-    read: read.duration(2 * 86_400, 365 * 86_400)
+    read: read.duration(86_400, 365 * 86_400)
   }),
   SESSION_IDLE_TTL: variable({
     description: 'A session that is not refreshed for so long ends',

@@ -33,7 +33,7 @@ export type KeyWatcher = (keys: RingKey[]) => Promise<void> | void
 /** What an operator asked for cannot be done now; the message says why. */
 export class KeyRingError extends Error {}
 
-const place = 'key-ring'
+const place = 'keys/ring'
 const tries = 10
 const order: KeyState[] = ['current', 'next', 'previous']
 
