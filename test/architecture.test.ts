@@ -47,7 +47,7 @@ const allowed: Record<string, Record<string, 'all' | 'type'>> = {
   tokens: { keys: 'all', stores: 'all', errors: 'all', config: 'type', providers: 'type', 'strict-json': 'all' },
   login: { errors: 'all', keys: 'all', stores: 'all', config: 'type', providers: 'type', tokens: 'type' },
   dev: { keys: 'all', stores: 'all', providers: 'all' },
-  pages: { errors: 'all', tokens: 'type' },
+  pages: { errors: 'all', tokens: 'type', 'login/device.ts': 'all' },
   plugins: {
     'state.ts': 'type',
     errors: 'all',
@@ -73,7 +73,7 @@ const allowed: Record<string, Record<string, 'all' | 'type'>> = {
     pages: 'all',
     plugins: 'all'
   },
-  commands: { app: 'all', state: 'all', config: 'all', errors: 'all', stores: 'all', keys: 'all', providers: 'all', plugins: 'all', tokens: 'all' },
+  commands: { 'login/device.ts': 'all', app: 'all', state: 'all', config: 'all', errors: 'all', stores: 'all', keys: 'all', providers: 'all', plugins: 'all', tokens: 'all' },
   state: { config: 'type', keys: 'all', stores: 'all', tokens: 'all' },
   server: { commands: 'all' },
   app: {

@@ -1,4 +1,5 @@
 import type { Environment } from '../config/environment.ts'
+import { deviceName } from '../login/device.ts'
 import { subjectOf, type Session, type Sessions } from '../tokens/sessions.ts'
 import { operate, table, timeOf, UsageError } from './operate.ts'
 
@@ -31,5 +32,5 @@ async function everySession (sessions: Sessions): Promise<Session[]> {
 const sessionTable = (sessions: Session[]): string => table([
   ['SUB', 'EMAIL', 'SESSION', 'DEVICE', 'CREATED', 'LAST USED', 'ENDS'],
   ...sessions.map(({ id, device, identity, startedAt, lastUsedAt, idleEndsAt }) =>
-    [subjectOf(identity), identity.email, id, device, timeOf(startedAt), timeOf(lastUsedAt), timeOf(idleEndsAt)])
+    [subjectOf(identity), identity.email, id, deviceName(device), timeOf(startedAt), timeOf(lastUsedAt), timeOf(idleEndsAt)])
 ])

@@ -1,28 +1,33 @@
-const browsers: Array<[RegExp, string]> = [
-  [/\bEdgA?\/|\bEdgiOS\//, 'Edge'],
-  [/\bOPR\/|\bOPiOS\//, 'Opera'],
-  [/\bSamsungBrowser\//, 'Samsung Internet'],
-  [/\bFirefox\/|\bFxiOS\//, 'Firefox'],
-  [/\bChrome\/|\bCriOS\/|\bChromium\//, 'Chrome'],
-  [/\bSafari\//, 'Safari'],
-  [/^curl\//, 'curl']
+/** Signs of browsers and systems in a User-Agent, in the order they are asked. Sessions keep places in these lists: only append. */
+const browsers: Array<[name: string, sign: RegExp]> = [
+  ['Edge', /\bEdgA?\/|\bEdgiOS\//],
+  ['Opera', /\bOPR\/|\bOPiOS\//],
+  ['Samsung Internet', /\bSamsungBrowser\//],
+  ['Firefox', /\bFirefox\/|\bFxiOS\//],
+  ['Chrome', /\bChrome\/|\bCriOS\/|\bChromium\//],
+  ['Safari', /\bSafari\//],
+  ['curl', /^curl\//]
 ]
-
-const systems: Array<[RegExp, string]> = [
-  [/\biPhone\b/, 'iPhone'],
-  [/\biPad\b/, 'iPad'],
-  [/\bAndroid\b/, 'Android'],
-  [/\bWindows\b/, 'Windows'],
-  [/\bCrOS\b/, 'ChromeOS'],
-  [/\bMac OS X\b|\bMacintosh\b/, 'macOS'],
-  [/\bLinux\b/, 'Linux']
+const systems: Array<[name: string, sign: RegExp]> = [
+  ['iPhone', /\biPhone\b/],
+  ['iPad', /\biPad\b/],
+  ['Android', /\bAndroid\b/],
+  ['Windows', /\bWindows\b/],
+  ['ChromeOS', /\bCrOS\b/],
+  ['macOS', /\bMac OS X\b|\bMacintosh\b/],
+  ['Linux', /\bLinux\b/]
 ]
+const systemPlaces = 100
 
-const nameIn = (names: Array<[RegExp, string]>, userAgent: string): string | undefined => names.find(([sign]) => sign.test(userAgent))?.[1]
+/** Browser and system of a request as one number, 0 where neither is known: never the header itself. */
+export function deviceOf (userAgent = ''): number {
+  const place = (names: Array<[string, RegExp]>) => names.findIndex(([, sign]) => sign.test(userAgent)) + 1
+  return place(browsers) * systemPlaces + place(systems)
+}
 
-/** What a person calls the browser of a request, so that they know it in a list: one of our words, never the header itself. */
-export function deviceOf (userAgent = ''): string {
-  const browser = nameIn(browsers, userAgent)
-  const system = nameIn(systems, userAgent)
+/** What a person calls that device, so that they know it in a list. */
+export function deviceName (device: number): string {
+  const [browser] = browsers[Math.floor(device / systemPlaces) - 1] ?? []
+  const [system] = systems[device % systemPlaces - 1] ?? []
   return browser && system ? `${browser} on ${system}` : browser ?? system ?? 'Unknown device'
 }

@@ -1,5 +1,6 @@
 import { AuthError } from '../errors.ts'
 import type { SessionCookies } from '../login/cookies.ts'
+import { deviceName } from '../login/device.ts'
 import type { ReturnToRules } from '../login/return-to.ts'
 import { audit } from '../plugins/log.ts'
 import { counted } from '../plugins/request-limits.ts'
@@ -73,7 +74,7 @@ const sessionList: RoutePlugin<SessionListOptions> = async (app, { verifier, ses
     const live = await sessions.list(sub)
     return {
       sessions: live.map(({ id, device, startedAt, lastUsedAt, endsAt }) =>
-        ({ id, device, created_at: startedAt, last_used_at: lastUsedAt, expires_at: endsAt, current: id === sid }))
+        ({ id, device: deviceName(device), created_at: startedAt, last_used_at: lastUsedAt, expires_at: endsAt, current: id === sid }))
     }
   })
 

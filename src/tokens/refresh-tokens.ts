@@ -12,70 +12,82 @@ export interface RefreshToken {
   proof: Buffer
 }
 
-const sizes = { subjectId: 12, sessionId: 16, generation: 4, proof: 32 }
+const sizes = { subjectId: 9, sessionId: 16, generation: 4, proof: 32, seal: 16 }
 const length = Object.values(sizes).reduce((sum, size) => sum + size)
 
-/** The folder of a person's sessions. */
+/** The folder of a person's sessions. Two people may share one: who a session is for stands in its record. */
 export const subjectIdOf = (subject: string): string =>
-  createHash('sha256').update(subject).digest().subarray(0, sizes.subjectId).toString('base64url')
-
-export const newSeed = (): string => randomBytesFromPool(16).toString('base64url')
+  createHash('sha256').update(subject).digest().toString('base64url', 0, sizes.subjectId)
 
 /** What is stored of a token: enough to know it again, of no use to whoever reads the store. */
-export const hashOf = (proof: Buffer): string => createHash('sha256').update(proof).digest().subarray(0, 16).toString('base64url')
+export const hashOf = ({ proof }: RefreshToken): string => createHash('sha256').update(proof).digest().toString('base64url', 0, 16)
 
 /**
- * Makes and recognises the tokens of a family. A proof is an HMAC over the family's seed and the generation: whoever
- * presents the predecessor gets the very same successor without it lying anywhere, and a token of long ago is told
- * from one that never was. It takes both to make one: our secret, and the seed that only the store knows.
+ * Makes and recognises the tokens of a family. The first is random, each later one an HMAC over the one before: whoever
+ * presents the predecessor gets the very same successor, without it lying anywhere. A seal in the token tells one of
+ * long ago from one that never was.
  */
 export class RefreshTokens {
-  readonly #keys: Buffer[]
+  readonly #newest: Keys
+  readonly #keys: Keys[]
 
   /** @param secrets newest first: the first one makes, each one recognises */
   constructor (secrets: string[]) {
-    this.#keys = secrets.map(secret => Buffer.from(hkdfSync('sha256', secret, 'handstamp', 'refresh-tokens', 32)))
+    const key = (secret: string, purpose: string) => Buffer.from(hkdfSync('sha256', secret, 'handstamp', purpose, 32))
+    this.#keys = secrets.map(secret => ({ successors: key(secret, 'refresh-successors'), seals: key(secret, 'refresh-seals') }))
+    const [newest] = this.#keys
+    if (!newest) throw new TypeError('refresh tokens need a secret')
+    this.#newest = newest
   }
 
-  /** undefined for what cannot be a token of ours: any other spelling of the same bytes too */
+  first (subjectId: string, sessionId: string): RefreshToken {
+    return { subjectId, sessionId, generation: 1, proof: randomBytesFromPool(sizes.proof) }
+  }
+
+  /** The token after this one. */
+  successor (token: RefreshToken): RefreshToken {
+    return successorBy(token, this.#newest)
+  }
+
+  /** The token after this one as it was made before, by whichever secret: the one with this hash. */
+  knownSuccessor (token: RefreshToken, hash: string): RefreshToken | undefined {
+    return this.#keys.map(keys => successorBy(token, keys)).find(successor => hashOf(successor) === hash)
+  }
+
+  text (token: RefreshToken): string {
+    return Buffer.concat([body(token), sealOf(token, this.#newest)]).toString('base64url')
+  }
+
+  /** undefined for what we never issued, and for any other spelling of what we did */
   parse (text: string): RefreshToken | undefined {
     const bytes = Buffer.from(text, 'base64url')
     if (bytes.length !== length || bytes.toString('base64url') !== text) return undefined
     const sessionAt = sizes.subjectId
     const generationAt = sessionAt + sizes.sessionId
     const proofAt = generationAt + sizes.generation
-    return {
+    const sealAt = proofAt + sizes.proof
+    const token = {
       subjectId: bytes.toString('base64url', 0, sessionAt),
       sessionId: bytes.toString('base64url', sessionAt, generationAt),
       generation: bytes.readUInt32BE(generationAt),
-      proof: bytes.subarray(proofAt)
+      proof: bytes.subarray(proofAt, sealAt)
     }
-  }
-
-  text ({ subjectId, sessionId, generation, proof }: RefreshToken): string {
-    const number = Buffer.alloc(sizes.generation)
-    number.writeUInt32BE(generation)
-    return Buffer.concat([Buffer.from(subjectId, 'base64url'), Buffer.from(sessionId, 'base64url'), number, proof]).toString('base64url')
-  }
-
-  /** The token of a generation, by the newest secret. */
-  make (family: Omit<RefreshToken, 'proof'>, seed: string): RefreshToken {
-    const [newest] = this.#keys
-    if (!newest) throw new TypeError('refresh tokens need a secret')
-    return { ...family, proof: proofOf(family, seed, newest) }
-  }
-
-  /** The token of a generation whose hash is known, by whichever secret made it. */
-  remake (family: Omit<RefreshToken, 'proof'>, seed: string, hash: string): RefreshToken | undefined {
-    const proof = this.#keys.map(key => proofOf(family, seed, key)).find(proof => hashOf(proof) === hash)
-    return proof && { ...family, proof }
-  }
-
-  /** Whether a token was ever issued in this family. */
-  wasIssued (token: RefreshToken, seed: string): boolean {
-    return this.#keys.some(key => timingSafeEqual(proofOf(token, seed, key), token.proof))
+    return this.#keys.some(keys => timingSafeEqual(sealOf(token, keys), bytes.subarray(sealAt))) ? token : undefined
   }
 }
 
-const proofOf = ({ sessionId, generation }: Omit<RefreshToken, 'proof'>, seed: string, key: Buffer): Buffer =>
-  createHmac('sha256', key).update(`${sessionId}.${generation}.${seed}`).digest()
+interface Keys {
+  successors: Buffer
+  seals: Buffer
+}
+
+const successorBy = (token: RefreshToken, { successors }: Keys): RefreshToken =>
+  ({ ...token, generation: token.generation + 1, proof: createHmac('sha256', successors).update(body(token)).digest() })
+
+const sealOf = (token: RefreshToken, { seals }: Keys): Buffer => createHmac('sha256', seals).update(body(token)).digest().subarray(0, sizes.seal)
+
+function body ({ subjectId, sessionId, generation, proof }: RefreshToken): Buffer {
+  const number = Buffer.alloc(sizes.generation)
+  number.writeUInt32BE(generation)
+  return Buffer.concat([Buffer.from(subjectId, 'base64url'), Buffer.from(sessionId, 'base64url'), number, proof])
+}

@@ -3,7 +3,7 @@ import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
 import { epochSeconds, StoreError, type Clock, type Store } from '../stores/store.ts'
 import type { AdmittedIdentity } from './access-tokens.ts'
-import { hashOf, newSeed, subjectIdOf, type RefreshToken, type RefreshTokens } from './refresh-tokens.ts'
+import { hashOf, subjectIdOf, type RefreshToken, type RefreshTokens } from './refresh-tokens.ts'
 import type { Revocations } from './revocations.ts'
 import { sessionOf, sessionText, type SessionRecord } from './session-record.ts'
 
@@ -17,7 +17,8 @@ export interface Session {
   endsAt: number
   /** When it ends if nobody refreshes it. */
   idleEndsAt: number
-  device: string
+  /** Browser and system (login/device.ts). */
+  device: number
   identity: AdmittedIdentity
   statusIndex?: number
 }
@@ -55,16 +56,13 @@ export class Sessions {
   }
 
   /** @throws StoreError: then there is no session, and no token may be issued */
-  async start (identity: AdmittedIdentity, device: string): Promise<RefreshedSession> {
+  async start (identity: AdmittedIdentity, device: number): Promise<RefreshedSession> {
     const { store, refreshTokens } = this.#options
     const now = this.#now()
-    const family = { subjectId: subjectIdOf(subjectOf(identity)), sessionId: randomId(16), generation: 1 }
-    const seed = newSeed()
-    const token = refreshTokens.make(family, seed)
+    const token = refreshTokens.first(subjectIdOf(subjectOf(identity)), randomId(16))
     const record: SessionRecord = {
-      generation: 1,
-      seed,
-      tokenHash: hashOf(token.proof),
+      generation: token.generation,
+      tokenHash: hashOf(token),
       startedAt: now,
       rotatedAt: now,
       device,
@@ -90,13 +88,13 @@ export class Sessions {
       const stored = await store.get(key)
       const record = stored === undefined ? undefined : sessionOf(stored)
       if (stored === undefined || !record || this.#isOver(token.sessionId, record)) throw new AuthError('invalid_refresh_token')
-      if (token.generation === record.generation && hashOf(token.proof) === record.tokenHash) {
+      if (token.generation === record.generation && hashOf(token) === record.tokenHash) {
         await this.#assertAdmitted(token, record)
-        const next = this.#successor(token, record)
+        const next = refreshTokens.successor(token)
         const rotated: SessionRecord = {
           ...record,
           generation: next.generation,
-          tokenHash: hashOf(next.proof),
+          tokenHash: hashOf(next),
           rotatedAt: this.#now(),
           ...await this.#statusPlace(record.statusIndex)
         }
@@ -133,12 +131,12 @@ export class Sessions {
     if (!await this.end(sub, sid)) await this.#end(subjectIdOf(sub), { id: sid })
   }
 
-  /** Ends the session of a refresh token that is its current one or the one before. @throws StoreError */
+  /** Ends the session that a refresh token was issued for, lately or long ago. @throws StoreError */
   async endByToken (text: string): Promise<Session | undefined> {
     const token = this.#options.refreshTokens.parse(text)
     const stored = token && await this.#options.store.get(keyOf(token))
     const record = stored === undefined ? undefined : sessionOf(stored)
-    if (!token || !record || !this.#options.refreshTokens.wasIssued(token, record.seed)) return undefined
+    if (!token || !record) return undefined
     const session = this.#sessionOf(token.sessionId, record)
     await this.#end(token.subjectId, session)
     return session
@@ -163,23 +161,19 @@ export class Sessions {
   /** What is not the current token: the predecessor within its grace, a copy that came back, or nothing of ours. */
   async #again (token: RefreshToken, record: SessionRecord): Promise<RefreshedSession> {
     const { store, refreshTokens, onReuse } = this.#options
-    if (token.generation >= record.generation || !refreshTokens.wasIssued(token, record.seed)) throw new AuthError('invalid_refresh_token')
+    // One that is ahead of the record was issued before the store lost its last writes: nobody's fault, and of no use.
+    if (token.generation >= record.generation) throw new AuthError('invalid_refresh_token')
     const session = this.#sessionOf(token.sessionId, record)
     // The grace does not run while the store is away: nobody can come for an answer that was lost with it.
     const waited = this.#now() - record.rotatedAt - store.secondsAway(record.rotatedAt)
     if (token.generation === record.generation - 1 && waited <= graceSeconds) {
       await this.#assertAdmitted(token, record)
-      const { proof: _, ...family } = token
-      const successor = refreshTokens.remake({ ...family, generation: record.generation }, record.seed, record.tokenHash)
+      const successor = refreshTokens.knownSuccessor(token, record.tokenHash)
       if (successor) return { ...session, refreshToken: refreshTokens.text(successor) }
     }
     await this.#end(token.subjectId, session)
     onReuse?.(session)
     throw new AuthError('invalid_refresh_token')
-  }
-
-  #successor ({ subjectId, sessionId, generation }: RefreshToken, { seed }: SessionRecord): RefreshToken {
-    return this.#options.refreshTokens.make({ subjectId, sessionId, generation: generation + 1 }, seed)
   }
 
   async #assertAdmitted ({ subjectId, sessionId }: RefreshToken, record: SessionRecord): Promise<void> {

@@ -316,7 +316,7 @@ async function lone (t: Teardown, withCheck = true) {
   const verifier = new TokenVerifier({ ...config, revocations, checkWith: key => signatureCheck(key, config), clock: Date.now })
   if (withCheck) await keys.watch(inUse => verifier.useKeys(inUse))
   const issuer = new AccessTokens(keys, config, Date.now)
-  const session = await sessions.start(ada, 'Firefox on Linux')
+  const session = await sessions.start(ada, 0)
   return { verifier, issue: async (id: string) => (await issuer.issue({ ...session, id })).token }
 }
 
