@@ -73,7 +73,18 @@ const allowed: Record<string, Record<string, 'all' | 'type'>> = {
     pages: 'all',
     plugins: 'all'
   },
-  commands: { 'login/device.ts': 'all', app: 'all', state: 'all', config: 'all', errors: 'all', stores: 'all', keys: 'all', providers: 'all', plugins: 'all', tokens: 'all' },
+  commands: {
+    'login/device.ts': 'all',
+    app: 'all',
+    state: 'all',
+    config: 'all',
+    errors: 'all',
+    stores: 'all',
+    keys: 'all',
+    providers: 'all',
+    plugins: 'all',
+    tokens: 'all'
+  },
   state: { config: 'type', keys: 'all', stores: 'all', tokens: 'all' },
   server: { commands: 'all' },
   app: {

@@ -13,7 +13,8 @@ ${name && html`<dt>Name</dt><dd>${name}</dd>
 <dt>Subject</dt><dd>${sub}</dd>
 </dl>
 ${sessions.length > 1 && html`<h2>Your sessions</h2>
-<ul>${sessions.map(({ id, device, lastUsedAt }) => html`<li>${deviceName(device)}<small> · ${id === sid ? 'this one' : `last used ${dateOf(lastUsedAt)}`}</small></li>
+<ul>${sessions.map(({ id, device, lastUsedAt }) =>
+  html`<li>${deviceName(device)}<small> · ${id === sid ? 'this one' : `last used ${dateOf(lastUsedAt)}`}</small></li>
 `)}</ul>
 `}<form method="post" action="/auth/logout">
 <button type="submit">Sign out</button>
