@@ -21,6 +21,10 @@ for (const [path, make] of Object.entries(documents)) {
   })
 }
 
+t.test('a document that has lost the place of its table is not written over', async t => {
+  t.throws(() => documents['README.md']?.('# Handstamp\n'), /no place for configuration/)
+})
+
 t.test('every variable has its row in the README and its line in .env.example', async t => {
   for (const name of documentedNames) {
     t.match(read('README.md'), `| \`${name}\``)
