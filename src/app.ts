@@ -12,18 +12,21 @@ import { randomId } from './keys/randomness.ts'
 import { secretBox } from './keys/secret-box.ts'
 import { sessionCookies } from './login/cookies.ts'
 import { Flows } from './login/flow.ts'
+import { PostedAnswers } from './login/posted-answer.ts'
 import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
 import { logRequests, logSerializers } from './plugins/log.ts'
 import { describeApi } from './plugins/openapi.ts'
 import { rateLimits, refuseOversize, requestLimits } from './plugins/request-limits.ts'
 import { securityHeaders, sendSecurityHeaders } from './plugins/security-headers.ts'
 import { signatureCheck } from './plugins/signature-check.ts'
-import { callbackUrl, configuredProviders } from './providers/index.ts'
+import { callbackUrl } from './providers/callback.ts'
+import { configuredProviders } from './providers/configured.ts'
 import type { Provider } from './providers/provider.ts'
 import devRoutes from './routes/dev.ts'
 import docs from './routes/docs.ts'
 import health from './routes/health.ts'
 import login from './routes/login.ts'
+import postedCallback from './routes/posted-callback.ts'
 import { sharedSchemas } from './routes/schemas.ts'
 import session from './routes/session.ts'
 import signIn from './routes/sign-in.ts'
@@ -76,6 +79,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   const verifier = new TokenVerifier({ ...config, keys, revocations, checks, clock })
   const flowBox = secretBox(secrets, 'flows')
   const flows = new Flows(flowBox, config.secure, clock)
+  const postedAnswers = new PostedAnswers(secretBox(secrets, 'posted-answers'), clock)
   const cookies = sessionCookies(config)
   const { digest: logDigest } = secretBox(secrets, 'log')
   const { returnTo, emails } = config
@@ -85,7 +89,8 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     ? devProvider({ publicUrl: config.publicUrl, callbackUrl: callbackUrl(config.publicUrl, 'dev'), box: flowBox, clock })
     : undefined
   const providers = new Map<string, Provider>()
-  for (const provider of [...configuredProviders(config, clock, warn), ...(dev ? [dev.provider] : [])]) providers.set(provider.id, provider)
+  const configured = configuredProviders(config, { clock, warn, newNonce: () => randomId(16) })
+  for (const provider of [...configured, ...(dev ? [dev.provider] : [])]) providers.set(provider.id, provider)
 
   handleErrors(app)
   sendSecurityHeaders(app, headers)
@@ -108,7 +113,10 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   await app.register(signIn, { prefix: '/auth', providers, returnTo, verifier, cookies })
   await app.register(session, { prefix: '/auth', verifier, sessions, cookies, returnTo, sessionMaxSeconds: config.sessionMaxSeconds })
   if (dev) await app.register(devRoutes, { prefix: '/auth/dev', dev, flows })
-  await app.register(login, { prefix: '/auth', providers, returnTo, emails, flows, store, sessions, accessTokens, verifier, cookies, logDigest })
+  await app.register(postedCallback, { prefix: '/auth', providers, postedAnswers })
+  await app.register(login, {
+    prefix: '/auth', providers, returnTo, emails, flows, postedAnswers, store, sessions, accessTokens, verifier, cookies, logDigest
+  })
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/auth/login', 302))
 
   app.addHook('preClose', done => { stopping = true; done() })
@@ -116,8 +124,14 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     await dev?.close()
     await store.close()
   })
-  app.addHook('onListen', async () => {
-    await Promise.all([...providers.values()].map(provider => provider.warmUp()))
+  // One after the other and for nobody to wait for: forty providers must not make a storm of a start.
+  app.addHook('onListen', done => {
+    warmUp(providers.values()).catch(warn)
+    done()
   })
   return app
+}
+
+async function warmUp (providers: Iterable<Provider>): Promise<void> {
+  for (const provider of providers) await provider.warmUp()
 }
