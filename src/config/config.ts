@@ -32,8 +32,12 @@ export interface Config {
     ttlSeconds: number
     claims: Record<string, unknown>
     typ: 'JWT' | 'at+jwt'
+    /** Tokens name their place in a status list. */
+    status: boolean
   }
   signingAlg: SigningAlg
+  keyRotationSeconds: number
+  sessionIdleSeconds: number
   sessionMaxSeconds: number
   cookieDomain?: string
   trustProxy: string[]
@@ -67,6 +71,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   if (reader.isSet('REDIS_URL') && !reader.isSet('SECRET')) {
     reader.problem('SECRET', 'is required with REDIS_URL: replicas share one secret', variables.SECRET.example)
   }
+  if (values.SECRET?.some(secret => new Set(secret).size < 8)) warnings.push('SECRET repeats a few characters: make one with openssl rand -hex 32')
   if (env['PUBLIC_URL'] === undefined && values.PORT !== undefined && values.PORT !== 3000) {
     warnings.push(`PUBLIC_URL is not set: browsers are sent to ${publicUrl} although the port is ${values.PORT}`)
   }
@@ -122,9 +127,12 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
       audience: audiences.length === 1 && audiences[0] ? audiences[0] : audiences,
       ttlSeconds: values.TOKEN_TTL ?? 600,
       claims: values.TOKEN_CLAIMS ?? {},
-      typ: values.TOKEN_TYP ?? 'JWT'
+      typ: values.TOKEN_TYP ?? 'JWT',
+      status: values.TOKEN_STATUS ?? false
     },
     signingAlg: values.SIGNING_ALG ?? 'RS256',
+    keyRotationSeconds: values.KEY_ROTATION ?? 90 * 86_400,
+    sessionIdleSeconds: values.SESSION_IDLE_TTL ?? 14 * 86_400,
     sessionMaxSeconds: values.SESSION_MAX_TTL ?? 30 * 86_400,
     ...(values.COOKIE_DOMAIN && { cookieDomain: values.COOKIE_DOMAIN }),
     trustProxy: values.TRUST_PROXY ?? [],

@@ -136,17 +136,35 @@ export const variables = {
     default: 'JWT',
     read: read.oneOf('JWT', 'at+jwt')
   }),
+  TOKEN_STATUS: variable({
+    description: 'Tokens name their place in a status list that tells verifiers of ended sessions',
+    example: 'true',
+    default: 'false',
+    read: read.onOff
+  }),
   SIGNING_ALG: variable({
     description: '`RS256`, `ES256` or `EdDSA`; RS256 is the one that every gateway accepts',
     example: 'ES256',
     default: 'RS256',
     read: read.oneOf('RS256', 'ES256', 'EdDSA')
   }),
+  KEY_ROTATION: variable({
+    description: 'How long a key signs before the next one takes over',
+    example: '90d',
+    default: '90d',
+    read: read.duration(86_400, 365 * 86_400)
+  }),
+  SESSION_IDLE_TTL: variable({
+    description: 'A session that is not refreshed for so long ends',
+    example: '14d',
+    default: '14d',
+    read: read.duration(1, 14 * 86_400)
+  }),
   SESSION_MAX_TTL: variable({
-    description: 'Absolute end of a session',
+    description: 'Absolute end of a session: no refresh moves it',
     example: '30d',
     default: '30d',
-    read: read.duration(1, 365 * 86_400)
+    read: read.duration(1, 30 * 86_400)
   }),
   COOKIE_DOMAIN: variable({
     description: 'Share the access cookie with the sub-domains of this domain',
@@ -187,8 +205,5 @@ export const variables = {
 /** Variables of the interface that this version does not know yet: set, they are a problem rather than ignored. */
 export const reserved: Record<string, string> = {
   CLIENTS: 'registered clients',
-  TOKEN_STATUS: 'the token status list',
-  KEY_ROTATION: 'automatic key rotation',
-  SESSION_IDLE_TTL: 'sessions that outlive their access token',
   METRICS_PORT: 'metrics'
 }

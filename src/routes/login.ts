@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
 import type { SessionCookies } from '../login/cookies.ts'
+import { deviceOf } from '../login/device.ts'
 import { admitEmail } from '../login/email-policy.ts'
 import { flowSeconds, type Flow, type Flows } from '../login/flow.ts'
 import { maxSealedLength, type PostedAnswers } from '../login/posted-answer.ts'
@@ -15,10 +16,10 @@ import type { Store } from '../stores/store.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { Sessions } from '../tokens/sessions.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
-import { answerParameter, refuseUnlessNavigation } from './callback.ts'
+import { refuseUnlessNavigation } from './navigation.ts'
 import type { RoutePlugin } from './route-plugin.ts'
-import { noBody, problems, jsonBody } from './schemas.ts'
-import { userOf } from './user.ts'
+import { answerParameter, noBody, problems, jsonBody } from './schemas.ts'
+import { tokenResponse } from './user.ts'
 
 export interface LoginOptions {
   providers: Map<string, Provider>
@@ -144,21 +145,23 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
 
     const { identity } = await provider.identify(answer, flow)
     const email = admitEmail(identity, options.emails, provider.emailDomains)
-    const session = await options.sessions.start(`${identity.provider}|${identity.subject}`)
-    const issued = await options.accessTokens.issue({ ...identity, email }, session)
+    const session = await options.sessions.start({ ...identity, email }, deviceOf(request.headers['user-agent']))
+    const issued = await options.accessTokens.issue(session)
+    await endReplaced(request)
 
     flows.forget(reply, flow)
-    cookies.set(reply, issued)
+    cookies.set(reply, issued, session)
     audit(request, 'login_succeeded', { provider: provider.id, sid: session.id, email: options.logDigest(email) })
     if (flow.returnTo === undefined && wantsJson(request)) {
-      return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify({
-        access_token: issued.token,
-        token_type: 'Bearer',
-        expires_in: issued.expiresIn,
-        user: userOf(issued.claims)
-      }))
+      return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(tokenResponse(issued)))
     }
     return reply.redirect(flow.returnTo ?? returnToRules.fallback, 303)
+  }
+
+  /** The session this browser had is out of reach now: it ends, rather than wait for its time. */
+  async function endReplaced (request: FastifyRequest): Promise<void> {
+    const refreshToken = cookies.readRefresh(request)
+    if (refreshToken !== undefined) await options.sessions.endByToken(refreshToken)
   }
 
   /** RFC 9700 section 4.7: of any number of callbacks with one state, one goes on, before anything is asked outside. */

@@ -3,8 +3,9 @@ import { AuthError } from '../errors.ts'
 import type { PostedAnswers } from '../login/posted-answer.ts'
 import { counted } from '../plugins/request-limits.ts'
 import type { Provider } from '../providers/provider.ts'
-import { answerParameter, refuseUnlessNavigation } from './callback.ts'
+import { refuseUnlessNavigation } from './navigation.ts'
 import type { RoutePlugin } from './route-plugin.ts'
+import { answerParameter } from './schemas.ts'
 
 export interface PostedCallbackOptions {
   providers: Map<string, Provider>

@@ -34,7 +34,8 @@ export async function buildTestApp (t: Teardown, env: Environment = {}): Promise
   const dataDir = env['DATA_DIR'] ?? temporaryFolder(t)
   const lines: string[] = []
   let traveled = 0
-  const config = loadConfig({ DATA_DIR: dataDir, RATE_LIMIT: '0', LOG_LEVEL: 'trace', ...env })
+  // An RSA key takes long to make: tests that are about the default say so.
+  const config = loadConfig({ DATA_DIR: dataDir, RATE_LIMIT: '0', LOG_LEVEL: 'trace', SIGNING_ALG: 'ES256', ...env })
   const app = await buildApp(config, {
     log: { write: line => { lines.push(line) } },
     clock: () => Date.now() + traveled * 1000
