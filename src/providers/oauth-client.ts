@@ -70,7 +70,9 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
     async authorize (state, more) {
       const kept: Kept = {}
       const reply = { setCookie: (name: string, value: string) => { if (name === verifierCookie) kept['verifier'] = value } }
-      const url = await lasting.generateAuthorizationUri({ state } as never, reply as never)
+      const made = await lasting.generateAuthorizationUri({ state } as never, reply as never)
+      // No scopes at all would be the scope `undefined`.
+      const url = options.scopes.length > 0 ? made : made.replace(/&scope=undefined(?=&|$)/, '')
       const parameters = new URLSearchParams([...added, ...Object.entries(more)]).toString()
       return { url: parameters === '' ? url : `${url}&${parameters}`, kept }
     },
@@ -124,7 +126,8 @@ async function pluginClient (options: OAuthClientOptions, secret: string): Promi
       http: {
         timeout: limits.totalMs,
         maxBytes: limits.tokenBytes,
-        redirects: false,
+        redirects: 0, // none is followed, and unlike `false` none is an answer
+        redirect303: true,
         json: options.strictJson ? 'strict' : false,
         headers: { ...outboundHeaders, ...options.tokenHeaders },
         agent: agentFor(options.tokenEndpoint, options.reach)

@@ -29,7 +29,7 @@ export async function askTokenEndpoint (options: OAuthClientOptions, grant: Reco
   }).toString()
   const headers = {
     ...options.tokenHeaders,
-    ...(tokenAuth === 'basic' && { authorization: `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`).toString('base64')}` })
+    ...(tokenAuth === 'basic' && { authorization: `Basic ${Buffer.from(`${formEncoded(clientId)}:${formEncoded(secret)}`).toString('base64')}` })
   }
   const { status, body } = await ask(tokenMethod === 'GET'
     ? { url: `${tokenEndpoint}${tokenEndpoint.includes('?') ? '&' : '?'}${form}`, reach, headers, once: true }
@@ -41,6 +41,9 @@ export async function askTokenEndpoint (options: OAuthClientOptions, grant: Reco
     throw providerFailure(error)
   }
 }
+
+/** RFC 6749 section 2.3.1 and appendix B */
+const formEncoded = (text: string): string => new URLSearchParams({ text }).toString().slice('text='.length)
 
 /**
  * RFC 6749 section 5.1; some providers answer 200 with an `error` inside.
