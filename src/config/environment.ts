@@ -39,7 +39,8 @@ export interface Group {
 export class EnvironmentReader {
   readonly #env: Environment
   readonly #readFile: (path: string) => string
-  readonly #known = new Set<string>()
+  /** Our names, each with how much of it a person is taken to spell right. */
+  readonly #known = new Map<string, number>()
   readonly problems: Problem[] = []
 
   constructor (env: Environment, readFile = (path: string) => readFileSync(path, 'utf8')) {
@@ -56,19 +57,23 @@ export class EnvironmentReader {
     return Boolean(this.#env[name] || this.#env[`${name}_FILE`])
   }
 
-  /** All variables of one table; `prefix` for those that come once per configured id. */
-  all<Definitions extends Variables> (definitions: Definitions, prefix = ''): Values<Definitions> {
+  /** All variables of one table; `prefix` for those that come once per configured id, `sure` as for `know`. */
+  all<Definitions extends Variables> (definitions: Definitions, prefix = '', sure = 0): Values<Definitions> {
     const values: Record<string, unknown> = {}
-    this.know(definitions, prefix)
+    this.know(definitions, prefix, sure)
     for (const [name, definition] of Object.entries(definitions)) values[name] = this.#one(prefix + name, definition)
     return values as Values<Definitions>
   }
 
-  /** Names that are ours although nobody needs their values now: a near miss of one is a slip. */
-  know (definitions: Variables, prefix: string): void {
+  /**
+   * Names of ours, whether or not anybody needs their values: a near miss of one is a slip. The first `sure` characters
+   * must be right for that: SITE_NAME is nobody's misspelled LINE_NAME.
+   */
+  know (definitions: Variables, prefix: string, sure: number): void {
     for (const [name, { secret }] of Object.entries(definitions)) {
-      this.#known.add(prefix + name)
-      if (secret) this.#known.add(`${prefix}${name}_FILE`)
+      for (const full of [prefix + name, ...(secret ? [`${prefix}${name}_FILE`] : [])]) {
+        this.#known.set(full, Math.min(sure, this.#known.get(full) ?? sure))
+      }
     }
   }
 
@@ -136,13 +141,19 @@ export class EnvironmentReader {
   }
 }
 
-/** The known name a person may have meant: at most two slips for a long name, one for a short one. */
-function nearest (name: string, known: Iterable<string>): string | undefined {
-  for (const candidate of known) {
-    const slips = candidate.length >= 8 ? 2 : 1
-    if (Math.abs(candidate.length - name.length) <= slips && distance(name, candidate, slips) <= slips) return candidate
+/** The known name a person most likely meant: at most two slips for a long name, one for a short one. */
+function nearest (name: string, known: Map<string, number>): string | undefined {
+  let meant: string | undefined
+  let fewest = Infinity
+  for (const [candidate, sure] of known) {
+    const slips = Math.min(candidate.length >= 8 ? 2 : 1, fewest - 1)
+    if (Math.abs(candidate.length - name.length) > slips || !name.startsWith(candidate.slice(0, sure))) continue
+    const count = distance(name, candidate, slips)
+    if (count > slips) continue
+    meant = candidate
+    fewest = count
   }
-  return undefined
+  return meant
 }
 
 /** Levenshtein distance, or anything above `most` once it is sure to be. */

@@ -17,8 +17,7 @@ export function usualVariables (descriptor: Descriptor): Variables {
     }),
     ...(kind !== 'oauth1' && descriptor.mintSecret
       ? {}
-      : { CLIENT_SECRET: variable({ description: 'Its client secret', example: 's3cr3t…', otherwise: 'off', secret: true, required: true, read: read.text }) }),
-    NAME: variable({ description: 'Name on the sign-in page', example: name, otherwise: name, read: read.text })
+      : { CLIENT_SECRET: variable({ description: 'Its client secret', example: 's3cr3t…', otherwise: 'off', secret: true, required: true, read: read.text }) })
   }
   if (kind === 'oidc') {
     const { issuer, scopes } = descriptor

@@ -30,6 +30,8 @@ interface Rules {
 interface Place {
   id: string
   prefix: string
+  /** How much of a name a person is taken to spell right. */
+  sure: number
   variables: Variables
   describe: GenericKind['describe']
   /** The variable that lists the id; absent for the provider that a catalogue name alone stands for. */
@@ -53,18 +55,19 @@ export function readProviders (reader: EnvironmentReader, catalogue: Catalogue, 
     const prefix = `${kind.toUpperCase()}_`
     const variables = usualVariables(descriptor)
     const describe = (values: Record<string, unknown>) => withOperatorsWords(descriptor, values)
-    places.push({ id: kind, prefix, variables, describe, name: descriptor.name })
+    places.push({ id: kind, prefix, sure: prefix.length, variables, describe, name: descriptor.name })
     const { list, ids } = listed(kind, 'main,partner')
     for (const id of ids) {
       const own = `${prefix}${id.toUpperCase()}_`
-      places.push({ id, prefix: own, variables, describe, list, name: id })
-      groups.push({ prefix: own, pattern: own, variables })
+      const named = { ...variables, NAME: genericKinds.oidc.variables.NAME }
+      places.push({ id, prefix: own, sure: 0, variables: named, describe, list, name: id })
+      groups.push({ prefix: own, pattern: own, variables: named })
     }
   }
   for (const [kind, { variables, describe }] of Object.entries<GenericKind>(genericKinds)) {
     const prefix = `${kind.toUpperCase()}_`
     const { list, ids } = listed(kind, 'acme,partner')
-    for (const id of ids) places.push({ id, prefix: `${prefix}${id.toUpperCase()}_`, variables, describe, list, name: id })
+    for (const id of ids) places.push({ id, prefix: `${prefix}${id.toUpperCase()}_`, sure: 0, variables, describe, list, name: id })
     groups.push({ prefix, pattern: `${prefix}<ID>_`, list, variables })
   }
 
@@ -82,10 +85,14 @@ export const instanceList = (example: string) => variable({
 })
 
 function readOne (reader: EnvironmentReader, place: Place, { loopback }: Rules): ConfiguredProvider | undefined {
-  const { id, prefix, variables, list, name, describe } = place
+  const { id, prefix, sure, variables, list, name, describe } = place
   const isSet = (field: string) => reader.isSet(prefix + field)
+  if (!list) {
+    // Of a provider that is off, a slip in these two is all that counts, in its own name only if that is a long word.
+    const { CLIENT_ID, CLIENT_SECRET } = variables
+    reader.know({ ...(CLIENT_ID && { CLIENT_ID }), ...(CLIENT_SECRET && { CLIENT_SECRET }) }, prefix, id.length < 6 ? sure : 0)
+  }
   if (!list && !isSet('CLIENT_ID') && !isSet('CLIENT_SECRET')) {
-    reader.know(variables, prefix)
     // Whoever restricts a provider means to have it. Addresses may be somebody else's: build servers set GITHUB_API_URL.
     const meant = Object.entries(variables).some(([field, { restricts }]) => (restricts || field === 'ISSUER') && isSet(field))
     if (meant) reader.problem(`${prefix}CLIENT_ID`, `is missing: other ${prefix} variables are set`, variables['CLIENT_ID']?.example)
@@ -93,7 +100,7 @@ function readOne (reader: EnvironmentReader, place: Place, { loopback }: Rules):
   }
 
   // Every table has these under the same types, whatever else is in it.
-  const values = reader.all(variables, prefix) as KnownValues & Record<string, unknown>
+  const values = reader.all(variables, prefix, sure) as KnownValues & Record<string, unknown>
   let complete = true
   for (const [field, { required, example }] of Object.entries(variables)) {
     const needed = typeof required === 'function' ? required(values) : required

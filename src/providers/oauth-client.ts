@@ -1,6 +1,7 @@
 import type { OAuth2Namespace } from '@fastify/oauth2'
 import Fastify from 'fastify'
 import { AuthError } from '../errors.ts'
+import type { Json } from './api.ts'
 import { agentFor, limits, outboundHeaders, providerFailure, type Reach } from './outbound.ts'
 import type { Kept } from './provider.ts'
 import { askTokenEndpoint, parseTokenDocument, tokenAnswer, type TokenAnswer } from './token-endpoint.ts'
@@ -54,9 +55,7 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
     try {
       const client = typeof clientSecret === 'string' ? lasting : await pluginClient(options, clientSecret())
       const { token } = await Promise.race([call(client), late])
-      // Told not to read JSON, the plugin hands over the bytes of the answer, numbered.
-      const document = options.strictJson ? token : parseTokenDocument(Buffer.from(Object.values(token as Record<string, number>)))
-      return tokenAnswer(document as Record<string, unknown>, options.tokenTypes)
+      return tokenAnswer(options.strictJson ? token as Json : parseTokenDocument(bytesOf(token as Json)), options.tokenTypes)
     } catch (error) {
       const status = (error as { output?: { statusCode?: number } }).output?.statusCode
       const answered = (error as { data?: { isResponseError?: boolean } }).data?.isResponseError === true
@@ -137,6 +136,9 @@ async function pluginClient (options: OAuthClientOptions, secret: string): Promi
   await host.ready()
   return (host as unknown as { provider: OAuth2Namespace }).provider
 }
+
+/** Told not to read JSON, the plugin hands over the bytes of the answer, numbered, and members of its own beside them. */
+const bytesOf = (token: Json): Buffer => Buffer.from(Object.values(token).filter(value => typeof value === 'number'))
 
 function deadline (ms: number) {
   let timer: NodeJS.Timeout
