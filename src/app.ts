@@ -11,6 +11,7 @@ import { secretBox } from './keys/secret-box.ts'
 import { sessionCookies } from './login/cookies.ts'
 import { mayStay } from './login/email-policy.ts'
 import { Flows } from './login/flow.ts'
+import { PostedAnswers } from './login/posted-answer.ts'
 import { allowOrigins } from './plugins/cors.ts'
 import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
 import { auditService, logRequests, logSerializers } from './plugins/log.ts'
@@ -18,12 +19,14 @@ import { describeApi } from './plugins/openapi.ts'
 import { rateLimits, refuseOversize, requestLimits } from './plugins/request-limits.ts'
 import { securityHeaders, sendSecurityHeaders } from './plugins/security-headers.ts'
 import { signatureCheck } from './plugins/signature-check.ts'
-import { callbackUrl, configuredProviders } from './providers/index.ts'
+import { callbackUrl } from './providers/callback.ts'
+import { configuredProviders } from './providers/configured.ts'
 import type { Provider } from './providers/provider.ts'
 import devRoutes from './routes/dev.ts'
 import docs from './routes/docs.ts'
 import health from './routes/health.ts'
 import login from './routes/login.ts'
+import postedCallback from './routes/posted-callback.ts'
 import { trustedOrigins } from './routes/same-site.ts'
 import { sharedSchemas } from './routes/schemas.ts'
 import session from './routes/session.ts'
@@ -84,13 +87,15 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   const statusLists = config.token.status ? new StatusLists({ ...config, store, keys, revocations, clock }) : undefined
   const flowBox = secretBox(secrets, 'flows')
   const flows = new Flows(flowBox, config.secure, clock)
+  const postedAnswers = new PostedAnswers(secretBox(secrets, 'posted-answers'), clock)
   const cookies = sessionCookies(config, clock)
   const { digest: logDigest } = secretBox(secrets, 'log')
 
   const dev = config.devLogin
     ? devProvider({ publicUrl: config.publicUrl, callbackUrl: callbackUrl(config.publicUrl, 'dev'), box: flowBox, clock })
     : undefined
-  for (const provider of [...configuredProviders(config, clock, warn), ...(dev ? [dev.provider] : [])]) providers.set(provider.id, provider)
+  const configured = configuredProviders(config, { clock, warn, newNonce: () => randomId(16) })
+  for (const provider of [...configured, ...(dev ? [dev.provider] : [])]) providers.set(provider.id, provider)
 
   handleErrors(app)
   sendSecurityHeaders(app, headers)
@@ -117,7 +122,10 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     await scope.register(sessionList, { prefix: '/sessions', verifier, sessions, cookies, returnTo })
   }, { prefix: '/auth' })
   if (dev) await app.register(devRoutes, { prefix: '/auth/dev', dev, flows })
-  await app.register(login, { prefix: '/auth', providers, returnTo, emails, flows, store, sessions, accessTokens, verifier, cookies, logDigest })
+  await app.register(postedCallback, { prefix: '/auth', providers, postedAnswers })
+  await app.register(login, {
+    prefix: '/auth', providers, returnTo, emails, flows, postedAnswers, store, sessions, accessTokens, verifier, cookies, logDigest
+  })
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/auth/login', 302))
 
   app.addHook('preClose', done => { stopping = true; done() })
@@ -126,8 +134,14 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     await state.close()
   })
   state.follow()
-  app.addHook('onListen', async () => {
-    await Promise.all([...providers.values()].map(provider => provider.warmUp()))
+  // One after the other and for nobody to wait for: forty providers must not make a storm of a start.
+  app.addHook('onListen', done => {
+    warmUp(providers.values()).catch(warn)
+    done()
   })
   return app
+}
+
+async function warmUp (providers: Iterable<Provider>): Promise<void> {
+  for (const provider of providers) await provider.warmUp()
 }

@@ -1,7 +1,7 @@
 import { loadConfig } from '../config/config.ts'
 import { ConfigError, type Environment } from '../config/environment.ts'
 import { spoken } from '../config/values.ts'
-import { callbackUrl } from '../providers/index.ts'
+import { callbackUrl } from '../providers/callback.ts'
 import { explainProblems } from './explain.ts'
 
 /** Checks the configuration and prints it without its secrets, with what to register at each provider. */
