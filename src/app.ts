@@ -11,6 +11,7 @@ import { secretBox } from './keys/secret-box.ts'
 import { sessionCookies } from './login/cookies.ts'
 import { mayStay } from './login/email-policy.ts'
 import { Flows } from './login/flow.ts'
+import { Memberships } from './login/memberships.ts'
 import { PostedAnswers } from './login/posted-answer.ts'
 import { allowOrigins } from './plugins/cors.ts'
 import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
@@ -76,6 +77,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   const state = await openState(config, {
     clock,
     admits: identity => mayStay(identity, emails, providers.get(identity.provider)),
+    recheck: async (provider, grant) => memberships?.recheck(provider, grant),
     onStore: error => error ? app.log.error({ err: error }, 'the store has a problem') : app.log.info('the store is back'),
     onProblem: warn,
     onEvent: (event, facts) => auditService(app.log, event, facts)
@@ -89,6 +91,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   const flows = new Flows(flowBox, config.secure, clock)
   const postedAnswers = new PostedAnswers(secretBox(secrets, 'posted-answers'), clock)
   const cookies = sessionCookies(config, clock)
+  const memberships = config.recheckMembership ? new Memberships({ providers, box: secretBox(secrets, 'grants'), clock, warn }) : undefined
   const { digest: logDigest } = secretBox(secrets, 'log')
 
   const dev = config.devLogin
@@ -124,7 +127,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   if (dev) await app.register(devRoutes, { prefix: '/auth/dev', dev, flows })
   await app.register(postedCallback, { prefix: '/auth', providers, postedAnswers })
   await app.register(login, {
-    prefix: '/auth', providers, returnTo, emails, flows, postedAnswers, store, sessions, accessTokens, verifier, cookies, logDigest
+    prefix: '/auth', providers, returnTo, emails, flows, postedAnswers, store, sessions, accessTokens, verifier, cookies, logDigest, memberships
   })
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/auth/login', 302))
 

@@ -27,6 +27,7 @@ export interface Config {
   providers: ConfiguredProvider[]
   devLogin: boolean
   emails: EmailRules
+  recheckMembership: boolean
   token: {
     audience: string | string[]
     ttlSeconds: number
@@ -118,6 +119,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
     returnTo: { ...returnTo, fallback: fallback ?? returnTo.fallback },
     providers,
     devLogin,
+    recheckMembership: values.RECHECK_MEMBERSHIP,
     emails: {
       ...(allowed && { allowed }),
       ...(values.ALLOWED_EMAIL_DOMAINS && { allowedDomains: values.ALLOWED_EMAIL_DOMAINS }),

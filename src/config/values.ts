@@ -133,8 +133,10 @@ export function secrets (value: string): string[] {
   return items
 }
 
-const takenIds = new Set(['login', 'providers', 'me', 'refresh', 'logout', 'sessions', 'account', 'verify', 'authorize',
-  'token', 'revoke', 'introspect', 'userinfo', 'openapi', 'docs', 'callback', 'dev', 'google', 'handstamp'])
+/** First segments below /auth/ that are ours, now or by our interface: never the id of a provider. */
+export const ownWords: ReadonlySet<string> = new Set(['login', 'providers', 'me', 'refresh', 'logout', 'sessions', 'account', 'verify',
+  'authorize', 'token', 'revoke', 'introspect', 'userinfo', 'openapi', 'docs', 'callback'])
+const takenIds = new Set([...ownWords, 'dev', 'google', 'handstamp'])
 
 /** Ids of configured providers: they become path segments and the first part of `sub`. */
 export function providerIds (value: string): string[] {

@@ -112,6 +112,12 @@ export const variables = {
     restricts: true,
     read: read.list
   }),
+  RECHECK_MEMBERSHIP: variable({
+    description: 'Check organisations, groups and guilds (`GITHUB_ORGS` and the like) again at every refresh; keeps the provider\'s token, sealed',
+    example: 'true',
+    default: 'false',
+    read: read.onOff
+  }),
   TOKEN_AUDIENCE: variable({
     description: '`aud` of the tokens; several, comma separated, make an array',
     example: 'https://api.example.com',

@@ -72,6 +72,7 @@ export function oauth1Provider (descriptor: OAuth1Descriptor, settings: OAuth1Se
     callbackUrl,
     ...(settings.emailDomains && { emailDomains: settings.emailDomains }),
     selectsAccount: descriptor.selectsAccount ?? false,
+    checksMembership: isRestricted(descriptor, own),
     formPost: false,
 
     async warmUp () {},

@@ -53,6 +53,7 @@ export function oauth2Provider (descriptor: OAuth2Descriptor, settings: Provider
     callbackUrl: settings.callbackUrl,
     ...(settings.emailDomains && { emailDomains: settings.emailDomains }),
     selectsAccount: descriptor.selectsAccount ?? false,
+    checksMembership: isRestricted(descriptor, own),
     formPost: descriptor.params?.['response_mode'] === 'form_post',
 
     async warmUp () {

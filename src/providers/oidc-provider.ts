@@ -88,6 +88,7 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
     callbackUrl: settings.callbackUrl,
     ...(settings.emailDomains && { emailDomains: settings.emailDomains }),
     selectsAccount: descriptor.selectsAccount ?? false,
+    checksMembership: isRestricted(descriptor, own),
     formPost: descriptor.params?.['response_mode'] === 'form_post',
 
     async warmUp () {

@@ -66,6 +66,8 @@ export interface Provider {
   callbackUrl: string
   emailDomains?: string[]
   selectsAccount: boolean
+  /** Sign-ins are restricted to members of something that its API is asked about. */
+  checksMembership: boolean
   /** The callback comes as a cross-site form post. */
   formPost: boolean
   /** Learns what it can before anybody asks; never rejects. */

@@ -5,8 +5,10 @@ import { deviceOf } from '../login/device.ts'
 import { admitEmail } from '../login/email-policy.ts'
 import { flowSeconds, type Flow, type Flows } from '../login/flow.ts'
 import { maxSealedLength, type PostedAnswers } from '../login/posted-answer.ts'
+import type { Memberships } from '../login/memberships.ts'
 import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import type { Config } from '../config/config.ts'
+import { ownWords } from '../config/values.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import { refusalOf, refuse, wantsJson } from '../plugins/error-handler.ts'
 import { audit } from '../plugins/log.ts'
@@ -33,10 +35,10 @@ export interface LoginOptions {
   verifier: TokenVerifier
   cookies: SessionCookies
   logDigest: SecretBox['digest']
+  /** Present where memberships are checked again at a refresh. */
+  memberships: Memberships | undefined
 }
 
-const words = new Set(['authorize', 'token', 'revoke', 'introspect', 'userinfo', 'verify', 'refresh', 'sessions', 'docs',
-  'me', 'logout', 'callback', 'openapi'])
 const passedOnNames = ['login_hint', 'prompt', 'hd', 'ui_locales'] as const
 const passedOn = { type: 'string', minLength: 1, maxLength: 1024 } as const
 
@@ -143,9 +145,10 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
     await provider.checkAnswer(answer, flow)
     if (!await claim(flow)) return alreadyUsed(request, reply, flow)
 
-    const { identity } = await provider.identify(answer, flow)
+    const { identity, grant } = await provider.identify(answer, flow)
     const email = admitEmail(identity, options.emails, provider.emailDomains)
-    const session = await options.sessions.start({ ...identity, email }, deviceOf(request.headers['user-agent']))
+    const kept = grant && options.memberships?.keep(provider.id, grant)
+    const session = await options.sessions.start({ ...identity, email }, deviceOf(request.headers['user-agent']), kept)
     const issued = await options.accessTokens.issue(session)
     await endReplaced(request)
 
@@ -197,7 +200,7 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
 
   function providerOf (id: string): Provider {
     const provider = options.providers.get(id)
-    if (!provider) throw new AuthError(words.has(id) ? 'not_found' : 'unknown_provider')
+    if (!provider) throw new AuthError(ownWords.has(id) ? 'not_found' : 'unknown_provider')
     return provider
   }
 
