@@ -19,13 +19,3 @@ export function providerTable (): string {
   return [['provider', 'id', 'by', 'needs', 'can be restricted by'], ['---', '---', '---', '---', '---'], ...rows]
     .map(cells => `| ${cells.join(' | ')} |`).join('\n')
 }
-
-const begin = '<!-- providers -->\n'
-const end = '<!-- /providers -->\n'
-
-/** A document with the table between its markers; without markers, the document as it is. */
-export function withProviderTable (document: string): string {
-  const [before, rest] = document.split(begin)
-  const [, after] = rest?.split(end) ?? []
-  return after === undefined ? document : `${before}${begin}${providerTable()}\n${end}${after}`
-}

@@ -62,7 +62,7 @@ export const variables = {
   }),
   SECRET: variable({
     description: '32 characters or more; several, comma separated, newest first, to rotate. Required with `REDIS_URL`',
-    example: 'the output of: openssl rand -hex 32',
+    example: '$(openssl rand -hex 32)',
     otherwise: 'made and kept in `DATA_DIR`',
     secret: true,
     read: read.secrets

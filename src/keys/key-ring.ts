@@ -30,7 +30,7 @@ export interface RingKey extends SigningKey {
 /** Hears of the keys of the ring before they come into use. */
 export type KeyWatcher = (keys: RingKey[]) => Promise<void> | void
 
-/** What an operator asked for cannot be done now; the message says why. */
+/** What was asked for cannot be done; the message says why, for an operator. */
 export class KeyRingError extends Error {}
 
 const place = 'keys/ring'
@@ -55,7 +55,7 @@ export class KeyRing {
 
   /**
    * Loads the ring; the first start makes its keys.
-   * @throws Error where a key cannot be opened with the secret
+   * @throws KeyRingError where a key cannot be opened with the secret
    */
   static async open (options: KeyRingOptions): Promise<KeyRing> {
     const ring = new KeyRing(options)
@@ -111,7 +111,7 @@ export class KeyRing {
     await watcher(this.#keys)
   }
 
-  /** Takes the ring as the store has it. @throws StoreError; Error for keys of another secret. The known ones stay in use. */
+  /** Takes the ring as the store has it. @throws StoreError; KeyRingError for keys of another secret. The known ones stay in use. */
   reload (): Promise<void> {
     return this.#inTurn(async () => this.#use(await this.#stored()))
   }
@@ -189,7 +189,7 @@ export class KeyRing {
     const known = this.find(record.kid)
     if (known) return { ...known, ...standing, state: stateOf(record) }
     const pem = this.#options.box.open(sealedPem, record.kid)
-    if (!pem) throw new Error(`signing key ${record.kid} was sealed with another SECRET: add that secret to the list`)
+    if (!pem) throw new KeyRingError(`signing key ${record.kid} was sealed with another SECRET: add that secret to the list`)
     return { ...signingKey(pem, record.alg), ...standing, state: stateOf(record) }
   }
 

@@ -69,7 +69,7 @@ const endSchema = {
 const sessionList: RoutePlugin<SessionListOptions> = async (app, { verifier, sessions, cookies, returnTo }) => {
   const trusted = trustedOrigins(returnTo)
 
-  app.get('/', { schema: listSchema, exposeHeadRoute: true }, async request => {
+  app.get('', { schema: listSchema, exposeHeadRoute: true }, async request => {
     const { sub, sid } = verifier.verify(presentedToken(request, cookies).token)
     const live = await sessions.list(sub)
     return {

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import { assertWhole } from './lmdb-file.ts'
-import { epochSeconds, StoreError, type Clock, type Entry, type Store } from './store.ts'
+import { epochSeconds, StoreError, type Clock, type Entry, type Store, type Swap } from './store.ts'
 
 const format = 'handstamp 1'
 const sweepEveryMs = 1_000
@@ -59,6 +59,15 @@ export class EmbeddedStore implements Store {
       if (this.#live(key) !== expected) return false
       this.#set(key, value, expiresAt)
       return true
+    })
+  }
+
+  async replaceLine (key: string, expected: string, line: string, expiresAt = forever): Promise<Swap> {
+    return this.#write(() => {
+      const found = this.#live(key)
+      if (!found?.startsWith(expected)) return { replaced: false, found }
+      this.#set(key, line + found.slice(found.indexOf('\n')), expiresAt)
+      return { replaced: true, found }
     })
   }
 

@@ -12,21 +12,36 @@ local function set (key, folder, member, value, expiresAt, now)
   elseif last[2] then redis.call('EXPIREAT', folder, last[2]) end
 end`
 
+/** A swap that comes too late answers -1, and nothing is done (see swapWithinMs). */
+const late = `
+local function late (deadline)
+  local time = redis.call('TIME')
+  return time[1] * 1000 + time[2] / 1000 > tonumber(deadline)
+end`
+
 export const scripts = {
   handstampPut: {
     keys: 2,
     lua: `${set}
 set(KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4])`
   },
-  // -1: too late, and nothing was done (see swapWithinMs).
   handstampReplace: {
     keys: 2,
-    lua: `${set}
+    lua: `${set}${late}
 if redis.call('GET', KEYS[1]) ~= ARGV[5] then return 0 end
-local time = redis.call('TIME')
-if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[6]) then return -1 end
+if late(ARGV[6]) then return -1 end
 set(KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4])
 return 1`
+  },
+  handstampReplaceLine: {
+    keys: 2,
+    lua: `${set}${late}
+local found = redis.call('GET', KEYS[1])
+if not found or string.sub(found, 1, #ARGV[5]) ~= ARGV[5] then return {0, found} end
+if late(ARGV[6]) then return {-1, found} end
+local rest = string.sub(found, string.find(found, '\\n', 1, true), -1)
+set(KEYS[1], KEYS[2], ARGV[1], ARGV[2] .. rest, tonumber(ARGV[3]), ARGV[4])
+return {1, found}`
   },
   handstampRemove: {
     keys: 2,
@@ -56,6 +71,9 @@ type Reply = Promise<number>
 export interface Scripted {
   handstampPut (key: string, folder: string, member: string, value: string, expiresAt: number, now: number): Reply
   handstampReplace (key: string, folder: string, member: string, value: string, expiresAt: number, now: number, expected: string, deadlineMs: number): Reply
+  handstampReplaceLine (
+    key: string, folder: string, member: string, line: string, expiresAt: number, now: number, expected: string, deadlineMs: number
+  ): Promise<[outcome: number, found: string | null]>
   handstampRemove (key: string, folder: string, member: string): Reply
   handstampAnnounce (news: string, ends: string, counter: string, text: string, expiresAt: number, now: number): Reply
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { epochSeconds, StoreError, type Clock, type Entry, type Store } from './store.ts'
+import { epochSeconds, StoreError, type Clock, type Entry, type Store, type Swap } from './store.ts'
 import { scripts, type Scripted } from './redis-scripts.ts'
 
 const commandTimeoutMs = 500
@@ -79,11 +79,15 @@ export class RedisStore implements Store {
   }
 
   async replace (key: string, expected: string, value: string, expiresAt = forever): Promise<boolean> {
-    const deadline = Date.now() + this.#clockOffsetMs + swapWithinMs
     const now = epochSeconds(this.#clock)
-    const answer = await this.#ask(this.#redis.handstampReplace(key, folderOf(key), key, value, expiresAt, now, expected, deadline))
-    if (answer === -1) throw this.#went(new StoreError('Redis came to a swap too late'))
-    return answer === 1
+    return this.#inTime(await this.#ask(this.#redis.handstampReplace(key, folderOf(key), key, value, expiresAt, now, expected, this.#swapDeadline())))
+  }
+
+  async replaceLine (key: string, expected: string, line: string, expiresAt = forever): Promise<Swap> {
+    const now = epochSeconds(this.#clock)
+    const answer = this.#redis.handstampReplaceLine(key, folderOf(key), key, line, expiresAt, now, expected, this.#swapDeadline())
+    const [outcome, found] = await this.#ask(answer)
+    return { replaced: this.#inTime(outcome), found: found ?? undefined }
   }
 
   async remove (key: string): Promise<void> {
@@ -132,6 +136,16 @@ export class RedisStore implements Store {
 
   async close (): Promise<void> {
     this.#redis.disconnect()
+  }
+
+  /** By Redis' own clock. */
+  #swapDeadline (): number {
+    return Date.now() + this.#clockOffsetMs + swapWithinMs
+  }
+
+  #inTime (outcome: number): boolean {
+    if (outcome < 0) throw this.#went(new StoreError('Redis came to a swap too late'))
+    return outcome === 1
   }
 
   async #values (keys: string[]): Promise<Entry[]> {

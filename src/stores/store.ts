@@ -9,8 +9,13 @@ export interface Store {
   put (key: string, value: string, expiresAt?: number): Promise<void>
   /** Puts only where nothing lives: true for exactly one of any number of callers, on any number of replicas. */
   claim (key: string, value: string, expiresAt?: number): Promise<boolean>
-  /** Puts only where `expected` lives, byte for byte: the compare-and-swap that rotations rest on. */
+  /** Puts only where `expected` lives, byte for byte. */
   replace (key: string, expected: string, value: string, expiresAt?: number): Promise<boolean>
+  /**
+   * Where the first line of what lives there starts with `expected`, puts another line in its place and keeps the
+   * others: the compare-and-swap of a refresh, in one step. Gives back what it found.
+   */
+  replaceLine (key: string, expected: string, line: string, expiresAt?: number): Promise<Swap>
   remove (key: string): Promise<void>
   /** Everything that lives in a folder (a prefix ending in `/`) and was put, not claimed, there. */
   list (folder: string): Promise<Entry[]>
@@ -30,6 +35,12 @@ export interface Store {
 }
 
 export type Entry = [key: string, value: string]
+
+export interface Swap {
+  replaced: boolean
+  /** The value as it was before. */
+  found: string | undefined
+}
 
 /** The store did not do what was asked; nothing may be assumed to have happened. */
 export class StoreError extends Error {

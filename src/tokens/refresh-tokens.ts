@@ -1,4 +1,4 @@
-import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { randomBytesFromPool } from '../keys/randomness.ts'
 
 /** What a refresh token says of itself: whose session it is for and which of its line it is. */
@@ -13,7 +13,11 @@ export interface RefreshToken {
 }
 
 const sizes = { subjectId: 9, sessionId: 16, generation: 4, proof: 32, seal: 16 }
-const length = Object.values(sizes).reduce((sum, size) => sum + size)
+const sessionAt = sizes.subjectId
+const generationAt = sessionAt + sizes.sessionId
+const proofAt = generationAt + sizes.generation
+const sealAt = proofAt + sizes.proof
+const length = sealAt + sizes.seal
 
 /** The folder of a person's sessions. Two people may share one: who a session is for stands in its record. */
 export const subjectIdOf = (subject: string): string =>
@@ -23,18 +27,17 @@ export const subjectIdOf = (subject: string): string =>
 export const hashOf = ({ proof }: RefreshToken): string => createHash('sha256').update(proof).digest().toString('base64url', 0, 16)
 
 /**
- * Makes and recognises the tokens of a family. The first is random, each later one an HMAC over the one before: whoever
- * presents the predecessor gets the very same successor, without it lying anywhere. A seal in the token tells one of
- * long ago from one that never was.
+ * Makes and recognises the tokens of a family. The first is random. Over each, one HMAC-SHA-512 gives a seal, which
+ * tells a token of long ago from one that never was, and the secret part of its successor: whoever presents a token
+ * twice gets the very same successor, without it lying anywhere.
  */
 export class RefreshTokens {
-  readonly #newest: Keys
-  readonly #keys: Keys[]
+  readonly #newest: KeyObject
+  readonly #keys: KeyObject[]
 
   /** @param secrets newest first: the first one makes, each one recognises */
   constructor (secrets: string[]) {
-    const key = (secret: string, purpose: string) => Buffer.from(hkdfSync('sha256', secret, 'handstamp', purpose, 32))
-    this.#keys = secrets.map(secret => ({ successors: key(secret, 'refresh-successors'), seals: key(secret, 'refresh-seals') }))
+    this.#keys = secrets.map(secret => createSecretKey(Buffer.from(hkdfSync('sha256', secret, 'handstamp', 'refresh-tokens', 64))))
     const [newest] = this.#keys
     if (!newest) throw new TypeError('refresh tokens need a secret')
     this.#newest = newest
@@ -51,43 +54,42 @@ export class RefreshTokens {
 
   /** The token after this one as it was made before, by whichever secret: the one with this hash. */
   knownSuccessor (token: RefreshToken, hash: string): RefreshToken | undefined {
-    return this.#keys.map(keys => successorBy(token, keys)).find(successor => hashOf(successor) === hash)
+    return this.#keys.map(key => successorBy(token, key)).find(successor => hashOf(successor) === hash)
   }
 
   text (token: RefreshToken): string {
-    return Buffer.concat([body(token), sealOf(token, this.#newest)]).toString('base64url')
+    const bytes = bodyOf(token)
+    digest(bytes, this.#newest).copy(bytes, sealAt, 0, sizes.seal)
+    return bytes.toString('base64url')
   }
 
   /** undefined for what we never issued, and for any other spelling of what we did */
   parse (text: string): RefreshToken | undefined {
     const bytes = Buffer.from(text, 'base64url')
     if (bytes.length !== length || bytes.toString('base64url') !== text) return undefined
-    const sessionAt = sizes.subjectId
-    const generationAt = sessionAt + sizes.sessionId
-    const proofAt = generationAt + sizes.generation
-    const sealAt = proofAt + sizes.proof
-    const token = {
+    const seal = bytes.subarray(sealAt)
+    if (!this.#keys.some(key => timingSafeEqual(digest(bytes, key).subarray(0, sizes.seal), seal))) return undefined
+    return {
       subjectId: bytes.toString('base64url', 0, sessionAt),
       sessionId: bytes.toString('base64url', sessionAt, generationAt),
       generation: bytes.readUInt32BE(generationAt),
       proof: bytes.subarray(proofAt, sealAt)
     }
-    return this.#keys.some(keys => timingSafeEqual(sealOf(token, keys), bytes.subarray(sealAt))) ? token : undefined
   }
 }
 
-interface Keys {
-  successors: Buffer
-  seals: Buffer
+function successorBy (token: RefreshToken, key: KeyObject): RefreshToken {
+  return { ...token, generation: token.generation + 1, proof: digest(bodyOf(token), key).subarray(sizes.seal, sizes.seal + sizes.proof) }
 }
 
-const successorBy = (token: RefreshToken, { successors }: Keys): RefreshToken =>
-  ({ ...token, generation: token.generation + 1, proof: createHmac('sha256', successors).update(body(token)).digest() })
-
-const sealOf = (token: RefreshToken, { seals }: Keys): Buffer => createHmac('sha256', seals).update(body(token)).digest().subarray(0, sizes.seal)
-
-function body ({ subjectId, sessionId, generation, proof }: RefreshToken): Buffer {
-  const number = Buffer.alloc(sizes.generation)
-  number.writeUInt32BE(generation)
-  return Buffer.concat([Buffer.from(subjectId, 'base64url'), Buffer.from(sessionId, 'base64url'), number, proof])
+/** The token's bytes, with room for its seal. */
+function bodyOf ({ subjectId, sessionId, generation, proof }: RefreshToken): Buffer {
+  const bytes = Buffer.allocUnsafe(length)
+  bytes.write(subjectId, 0, 'base64url')
+  bytes.write(sessionId, sessionAt, 'base64url')
+  bytes.writeUInt32BE(generation, generationAt)
+  proof.copy(bytes, proofAt)
+  return bytes
 }
+
+const digest = (bytes: Buffer, key: KeyObject): Buffer => createHmac('sha512', key).update(bytes.subarray(0, sealAt)).digest()

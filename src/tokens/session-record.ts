@@ -5,9 +5,9 @@ export interface SessionRecord {
   /** Of the refresh token that is good now, and its hash. */
   generation: number
   tokenHash: string
-  startedAt: number
   /** When this generation began: at the login, or at the last refresh. */
   rotatedAt: number
+  startedAt: number
   /** Browser and system (login/device.ts). */
   device: number
   identity: AdmittedIdentity
@@ -17,31 +17,39 @@ export interface SessionRecord {
   rest: unknown[]
 }
 
+type Generation = Pick<SessionRecord, 'generation' | 'tokenHash'>
+
 const version = 1
 
-type Row = [version: number, generation: number, tokenHash: string, startedAt: number, age: number, device: number, provider: string,
-  subject: string, email: string, vouched?: number, name?: string, picture?: string, hd?: string, statusIndex?: number, ...rest: unknown[]]
+type Row = [startedAt: number, device: number, provider: string, subject: string, email: string, vouched?: number,
+  name?: string, picture?: string, hd?: string, statusIndex?: number, ...rest: unknown[]]
 
-/** A row, as there may be millions. A later version adds members at the end, which this one keeps as they are. */
+/** What the first line starts with while this is the generation: a refresh swaps that line and leaves the other alone. */
+export const lineStart = ({ generation, tokenHash }: Generation): string => `${version} ${generation} ${tokenHash} `
+
+export const lineOf = (generation: Generation, rotatedAt: number): string => lineStart(generation) + String(rotatedAt)
+
+/** Two short lines, as there may be millions. A later version adds members at the end, which this one keeps as they are. */
 export function sessionText (record: SessionRecord): string {
-  const { generation, tokenHash, startedAt, rotatedAt, device, identity, statusIndex = 0, rest } = record
+  const { rotatedAt, startedAt, device, identity, statusIndex = 0, rest } = record
   const { provider, subject, email, domainVouched, name = '', picture = '', hd = '' } = identity
-  const row: Row = [version, generation, tokenHash, startedAt, rotatedAt - startedAt, device, provider, subject, email,
-    domainVouched ? 1 : 0, name, picture, hd, statusIndex, ...rest]
+  const row: Row = [startedAt, device, provider, subject, email, domainVouched ? 1 : 0, name, picture, hd, statusIndex, ...rest]
   while (row.at(-1) === '' || row.at(-1) === 0) row.pop()
-  return JSON.stringify(row)
+  return `${lineOf(record, rotatedAt)}\n${JSON.stringify(row)}`
 }
 
 /** undefined for a version that this one cannot read. */
 export function sessionOf (text: string): SessionRecord | undefined {
-  const row = JSON.parse(text) as Row
-  const [found, generation, tokenHash, startedAt, age, device, provider, subject, email, vouched, name, picture, hd, statusIndex, ...rest] = row
-  if (found !== version) return undefined
+  const end = text.indexOf('\n')
+  const [found, generation, tokenHash = '', rotatedAt] = text.slice(0, end).split(' ')
+  if (Number(found) !== version) return undefined
+  const row = JSON.parse(text.slice(end)) as Row
+  const [startedAt, device, provider, subject, email, vouched, name, picture, hd, statusIndex, ...rest] = row
   return {
-    generation,
+    generation: Number(generation),
     tokenHash,
+    rotatedAt: Number(rotatedAt),
     startedAt,
-    rotatedAt: startedAt + age,
     device,
     identity: {
       provider,

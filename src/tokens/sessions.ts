@@ -1,11 +1,11 @@
 import type { Config } from '../config/config.ts'
 import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
-import { epochSeconds, StoreError, type Clock, type Store } from '../stores/store.ts'
+import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
 import type { AdmittedIdentity } from './access-tokens.ts'
 import { hashOf, subjectIdOf, type RefreshToken, type RefreshTokens } from './refresh-tokens.ts'
 import type { Revocations } from './revocations.ts'
-import { sessionOf, sessionText, type SessionRecord } from './session-record.ts'
+import { lineOf, lineStart, sessionOf, sessionText, type SessionRecord } from './session-record.ts'
 
 /** One login on one browser or device: a family of refresh tokens. Times are epoch seconds. */
 export interface Session {
@@ -42,7 +42,6 @@ export interface SessionsOptions {
 
 /** The immediate predecessor still gets its successor for so long: answers get lost, and tabs race. */
 const graceSeconds = 10
-const tries = 20
 
 /**
  * Sessions: started by a login, kept alive by refresh tokens that change at every use, ended by sign-out, by time, or
@@ -57,7 +56,7 @@ export class Sessions {
 
   /** @throws StoreError: then there is no session, and no token may be issued */
   async start (identity: AdmittedIdentity, device: number): Promise<RefreshedSession> {
-    const { store, refreshTokens } = this.#options
+    const { store, refreshTokens, config } = this.#options
     const now = this.#now()
     const token = refreshTokens.first(subjectIdOf(subjectOf(identity)), randomId(16))
     const record: SessionRecord = {
@@ -67,7 +66,7 @@ export class Sessions {
       rotatedAt: now,
       device,
       identity,
-      ...await this.#statusPlace(),
+      ...(config.token.status && { statusIndex: await store.count('status') }),
       rest: []
     }
     await store.put(keyOf(token), sessionText(record), this.#expiryOf(record))
@@ -80,30 +79,20 @@ export class Sessions {
    * @throws StoreError: nothing may be issued then
    */
   async refresh (text: string): Promise<RefreshedSession> {
-    const { store, refreshTokens } = this.#options
+    const { store, refreshTokens, config } = this.#options
     const token = refreshTokens.parse(text)
     if (!token) throw new AuthError('invalid_refresh_token')
-    const key = keyOf(token)
-    for (let attempt = 0; attempt < tries; attempt++) {
-      const stored = await store.get(key)
-      const record = stored === undefined ? undefined : sessionOf(stored)
-      if (stored === undefined || !record || this.#isOver(token.sessionId, record)) throw new AuthError('invalid_refresh_token')
-      if (token.generation === record.generation && hashOf(token) === record.tokenHash) {
-        await this.#assertAdmitted(token, record)
-        const next = refreshTokens.successor(token)
-        const rotated: SessionRecord = {
-          ...record,
-          generation: next.generation,
-          tokenHash: hashOf(next),
-          rotatedAt: this.#now(),
-          ...await this.#statusPlace(record.statusIndex)
-        }
-        if (!await store.replace(key, stored, sessionText(rotated), this.#expiryOf(rotated))) continue
-        return { ...this.#sessionOf(token.sessionId, rotated), refreshToken: refreshTokens.text(next) }
-      }
-      return this.#again(token, record)
-    }
-    throw new StoreError('other requests keep refreshing this session')
+    const now = this.#now()
+    const next = refreshTokens.successor(token)
+    const presented = { generation: token.generation, tokenHash: hashOf(token) }
+    const rotated = { generation: next.generation, tokenHash: hashOf(next) }
+    const { replaced, found } = await store.replaceLine(keyOf(token), lineStart(presented), lineOf(rotated, now), now + config.sessionIdleSeconds)
+    const record = found === undefined ? undefined : sessionOf(found)
+    if (!record) throw new AuthError('invalid_refresh_token')
+    await this.#assertStays(token, record)
+    if (!replaced) return this.#again(token, record)
+    const current = await this.#withStatusPlace(token, { ...record, ...rotated, rotatedAt: now })
+    return { ...this.#sessionOf(token.sessionId, current), refreshToken: refreshTokens.text(next) }
   }
 
   /** The live sessions of a subject, last used first. @throws StoreError */
@@ -158,7 +147,7 @@ export class Sessions {
     await new Promise(resolve => setTimeout(resolve, 1_000))
   }
 
-  /** What is not the current token: the predecessor within its grace, a copy that came back, or nothing of ours. */
+  /** What is not the current token: the predecessor within its grace, or a copy that came back. */
   async #again (token: RefreshToken, record: SessionRecord): Promise<RefreshedSession> {
     const { store, refreshTokens, onReuse } = this.#options
     // One that is ahead of the record was issued before the store lost its last writes: nobody's fault, and of no use.
@@ -167,7 +156,6 @@ export class Sessions {
     // The grace does not run while the store is away: nobody can come for an answer that was lost with it.
     const waited = this.#now() - record.rotatedAt - store.secondsAway(record.rotatedAt)
     if (token.generation === record.generation - 1 && waited <= graceSeconds) {
-      await this.#assertAdmitted(token, record)
       const successor = refreshTokens.knownSuccessor(token, record.tokenHash)
       if (successor) return { ...session, refreshToken: refreshTokens.text(successor) }
     }
@@ -176,10 +164,21 @@ export class Sessions {
     throw new AuthError('invalid_refresh_token')
   }
 
-  async #assertAdmitted ({ subjectId, sessionId }: RefreshToken, record: SessionRecord): Promise<void> {
-    if (this.#options.admits(record.identity)) return
+  /** Time may have ended a session, and the rules of today may not admit the person any more. */
+  async #assertStays ({ subjectId, sessionId }: RefreshToken, record: SessionRecord): Promise<void> {
+    const isOver = this.#isOver(sessionId, record)
+    if (!isOver && this.#options.admits(record.identity)) return
     await this.#end(subjectId, this.#sessionOf(sessionId, record))
-    throw new AuthError('email_not_allowed')
+    throw new AuthError(isOver ? 'invalid_refresh_token' : 'email_not_allowed')
+  }
+
+  /** A session that began before tokens had places in status lists gets one. */
+  async #withStatusPlace (token: RefreshToken, record: SessionRecord): Promise<SessionRecord> {
+    const { store, config } = this.#options
+    if (!config.token.status || record.statusIndex !== undefined) return record
+    const placed = { ...record, statusIndex: await store.count('status') }
+    await store.replace(keyOf(token), sessionText(record), sessionText(placed), this.#expiryOf(placed))
+    return placed
   }
 
   /** Without its record there is no refresh; news of it stops its access tokens. Both may be done again. */
@@ -190,12 +189,6 @@ export class Sessions {
       revocations.revoke({ id, until, ...(statusIndex !== undefined && { statusIndex }) }),
       store.remove(folderOf(subjectId) + id)
     ])
-  }
-
-  /** A place in the status lists, where tokens have one: a session keeps what it has. */
-  async #statusPlace (known?: number): Promise<{ statusIndex?: number }> {
-    const { store, config } = this.#options
-    return known !== undefined || !config.token.status ? {} : { statusIndex: await store.count('status') }
   }
 
   #liveSession (key: string, text: string): Session[] {
