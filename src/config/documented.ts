@@ -11,7 +11,7 @@ import { variables, type Variable } from './variables.ts'
 export function documentedVariables (catalogue: Catalogue): Array<[name: string, variable: Variable]> {
   const kinds = new Set<string>()
   const ofProviders = Object.entries(catalogue).flatMap(([id, descriptor]) => {
-    const shown = kinds.has(descriptor.kind) ? descriptor.variables ?? {} : usualVariables(descriptor)
+    const shown = kinds.has(descriptor.kind) ? { ...descriptor.variables } : usualVariables(descriptor)
     kinds.add(descriptor.kind)
     return prefixed(`${id.toUpperCase()}_`, shown)
   })

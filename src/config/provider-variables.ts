@@ -56,8 +56,9 @@ export function withOperatorsWords (descriptor: Descriptor, values: Record<strin
   const chosen = (name: string, usual: string) => fill(typeof values[name] === 'string' ? values[name] : usual)
   if (descriptor.kind === 'oidc') {
     const { endpoints, ...rest } = descriptor
-    const issuer = chosen('ISSUER', descriptor.issuer ?? '')
-    if (!endpoints || issuer !== fill(descriptor.issuer ?? '')) return { ...rest, issuer }
+    const usual = fill(descriptor.issuer ?? '')
+    const issuer = chosen('ISSUER', usual)
+    if (!endpoints || issuer !== usual) return { ...rest, issuer }
     return { ...rest, issuer, endpoints: filled(endpoints, fill) }
   }
   const urls = {

@@ -121,7 +121,7 @@ function readOne (reader: EnvironmentReader, place: Place, { loopback }: Rules):
   const { CLIENT_ID: clientId, CLIENT_SECRET: clientSecret = '', SCOPES, EMAIL_DOMAINS: emailDomains, NAME = name } = values
   if (!complete || !clientId) return undefined
 
-  const descriptor = describe(values)
+  const descriptor = describe(values, NAME)
   return {
     id,
     name: NAME,

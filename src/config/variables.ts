@@ -29,11 +29,16 @@ export type Variables = Record<string, Variable>
 /** What a table's variables amount to. */
 export type Values<Definitions extends Variables> = {
   [Name in keyof Definitions]: ReturnType<Definitions[Name]['read']> |
-    (Definitions[Name] extends { default: string } ? never : undefined)
+    (Definitions[Name] extends { default: string } | { required: true | string } ? never : undefined)
 }
 
-// The default's type says whether a value may be absent.
-export const variable = <Value, Default extends { default?: string }>(definition: Variable<Value> & Default): Variable<Value> & Default => definition
+interface Presence {
+  default?: string
+  required?: unknown
+}
+
+/** A definition whose type says, beside the value's, whether there always is one. */
+export const variable = <Value, Given extends Presence>(definition: Variable<Value> & Given): Variable<Value> & Given => definition
 
 /** Every variable Handstamp reads, except those of providers (config/providers.ts). */
 export const variables = {

@@ -21,7 +21,7 @@ export class PostedAnswers {
   }
 
   /** @throws AuthError invalid_request where it is too long */
-  seal (provider: string, answer: CallbackAnswer): string {
+  seal (provider: string, answer: { state: string } & Record<string, string | undefined>): string {
     const sealed = this.#box.seal(JSON.stringify({ answer, expiresAt: epochSeconds(this.#clock) + lifeSeconds }), context(provider, answer.state))
     if (sealed.length > maxSealedLength) throw new AuthError('invalid_request')
     return sealed

@@ -5,7 +5,7 @@ import { oauth1, oauth2, oidc, type ApiAuth, type Descriptor } from './descripto
 /** A kind of provider that the operator describes: its variables, as `<KIND>_<ID>_<NAME>`, and what they amount to. */
 export interface GenericKind<Own extends Variables = Variables> {
   variables: Own
-  describe (values: Values<Own>): Descriptor
+  describe (values: Values<Own>, name: string): Descriptor
 }
 
 const kind = <Own extends Variables>(generic: GenericKind<Own>): GenericKind<Own> => generic
@@ -40,7 +40,7 @@ const profile = {
 }
 
 const pathsOf = (values: Values<typeof profile>) => ({
-  url: values.PROFILE_URL ?? '',
+  url: values.PROFILE_URL,
   subject: values.SUBJECT,
   email: values.EMAIL,
   emailVerified: values.EMAIL_VERIFIED,
@@ -67,7 +67,7 @@ export const genericKinds = {
         read: read.openidScopes
       })
     },
-    describe: ({ ISSUER = '', NAME = '', SCOPES }) => oidc({ name: NAME, issuer: ISSUER, scopes: SCOPES })
+    describe: ({ ISSUER, SCOPES }, name) => oidc({ name, issuer: ISSUER, scopes: SCOPES })
   }),
 
   oauth2: kind({
@@ -108,11 +108,11 @@ export const genericKinds = {
         }
       })
     },
-    describe: values => oauth2({
-      name: values.NAME ?? '',
-      authorizationUrl: values.AUTHORIZATION_URL ?? '',
-      tokenUrl: values.TOKEN_URL ?? '',
-      apiUrl: values.PROFILE_URL ?? '',
+    describe: (values, name) => oauth2({
+      name,
+      authorizationUrl: values.AUTHORIZATION_URL,
+      tokenUrl: values.TOKEN_URL,
+      apiUrl: values.PROFILE_URL,
       apiAuth: values.PROFILE_AUTH,
       tokenAuth: values.TOKEN_AUTH,
       tokenMethod: values.TOKEN_METHOD,
@@ -148,12 +148,12 @@ export const genericKinds = {
       }),
       REALM: variable({ description: '`realm` of the Authorization header', example: 'https://api.example.com/', otherwise: 'none', read: read.text })
     },
-    describe: values => oauth1({
-      name: values.NAME ?? '',
-      requestTokenUrl: values.REQUEST_TOKEN_URL ?? '',
-      authorizationUrl: values.AUTHORIZATION_URL ?? '',
-      tokenUrl: values.TOKEN_URL ?? '',
-      apiUrl: values.PROFILE_URL ?? '',
+    describe: (values, name) => oauth1({
+      name,
+      requestTokenUrl: values.REQUEST_TOKEN_URL,
+      authorizationUrl: values.AUTHORIZATION_URL,
+      tokenUrl: values.TOKEN_URL,
+      apiUrl: values.PROFILE_URL,
       signature: values.SIGNATURE,
       ...(values.REALM && { realm: values.REALM }),
       profile: pathsOf(values)

@@ -93,8 +93,9 @@ export function oauth1Provider (descriptor: OAuth1Descriptor, settings: OAuth1Se
       if (answer.oauth_token !== kept['token']) throw new AuthError('flow_mismatch')
     },
 
-    async identify ({ oauth_verifier: verifier = '' }, { kept: { token: temporary = '', secret: temporarySecret = '' } }) {
-      const { token, secret, answer } = await askForToken(tokenUrl, { oauth_token: temporary, oauth_verifier: verifier }, temporarySecret)
+    async identify (sent, { kept }) {
+      const proof = { oauth_token: String(kept['token']), oauth_verifier: String(sent.oauth_verifier) }
+      const { token, secret, answer } = await askForToken(tokenUrl, proof, String(kept['secret']))
       const api = apiOf(token, secret)
       const found = await readAnswers(() => typeof profile === 'function' ? profile(api, own, { token: answer }) : profileByPaths(api, profile))
       const identity = identityOf(id, found)
@@ -103,7 +104,7 @@ export function oauth1Provider (descriptor: OAuth1Descriptor, settings: OAuth1Se
     },
 
     async recheck (grant) {
-      await checkMembership(descriptor, own, apiOf(grant.accessToken, grant.tokenSecret ?? ''))
+      await checkMembership(descriptor, own, apiOf(grant.accessToken, String(grant.tokenSecret)))
       return grant
     }
   }

@@ -56,9 +56,7 @@ export function oauth2Provider (descriptor: OAuth2Descriptor, settings: Provider
     checksMembership: isRestricted(descriptor, own),
     formPost: descriptor.params?.['response_mode'] === 'form_post',
 
-    async warmUp () {
-      await connect()
-    },
+    async warmUp () {},
 
     async authorize (state, _nonce, passedOn) {
       return (await connect()).authorize(state, namedAs(passedOn, descriptor.passedOnAs))
@@ -70,7 +68,7 @@ export function oauth2Provider (descriptor: OAuth2Descriptor, settings: Provider
     },
 
     async identify (answer, { state, kept }) {
-      const tokens = await (await connect()).trade(answer.code ?? '', state, kept)
+      const tokens = await (await connect()).trade(String(answer.code), state, kept)
       const { accessToken, document: token } = tokens
       const api = apiOf(accessToken)
       const found = await readAnswers(() => typeof profile === 'function'

@@ -92,7 +92,7 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
     formPost: descriptor.params?.['response_mode'] === 'form_post',
 
     async warmUp () {
-      await connect().catch((error: unknown) => warn(`${id}: the provider cannot be reached yet; its logins will try again`, error))
+      await settings.endpoints().catch((error: unknown) => warn(`${id}: the provider cannot be reached yet; its logins will try again`, error))
     },
 
     async authorize (state, nonce, passedOn) {
@@ -109,7 +109,7 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
 
     async identify (answer, { state, nonce, kept }) {
       const { client, endpoints, keys } = await connect()
-      const tokens = await client.trade(answer.code ?? '', state, kept)
+      const tokens = await client.trade(String(answer.code), state, kept)
       const { accessToken, idToken } = tokens
       if (!idToken) throw new AuthError('invalid_id_token', { cause: new Error('the token answer has no id_token') })
       const verified = await verifyIdToken(idToken, {

@@ -70,7 +70,7 @@ export interface Provider {
   checksMembership: boolean
   /** The callback comes as a cross-site form post. */
   formPost: boolean
-  /** Learns what it can before anybody asks; never rejects. */
+  /** Learns what it must ask for before anybody signs in; never rejects. What costs time to build is built at the first login. */
   warmUp (): Promise<void>
   /** @throws AuthError provider_unavailable, provider_timeout, provider_error */
   authorize (state: string, nonce: string, passedOn: PassedOn): Promise<{ url: string, kept: Kept }>

@@ -32,14 +32,14 @@ const postedCallback: RoutePlugin<PostedCallbackOptions> = async (app, { provide
     app.post(path, { schema, onRequest: refuseOtherBodies, config: { page: true, ...counted('callbacks') } }, async (request, reply) => {
       refuseUnlessNavigation(request)
       const { state, code, iss, error, user } = request.body
-      const answer = postedAnswers.seal(id, { state, ...(code && { code }), ...(iss && { iss }), ...(error && { error }), ...(user && { user }) })
+      const answer = postedAnswers.seal(id, { state, code, iss, error, user })
       return reply.redirect(`/auth${path}?${new URLSearchParams({ state, answer }).toString()}`, 303)
     })
   }
 }
 
 function refuseOtherBodies ({ headers }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  if (/^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '')) done()
+  if (/^application\/x-www-form-urlencoded\b/i.test(String(headers['content-type']))) done()
   else done(new AuthError('unsupported_media_type'))
 }
 

@@ -8,6 +8,7 @@ import { AuthError } from '../../src/errors.ts'
 import { configuredProviders } from '../../src/providers/configured.ts'
 import { oauth1, oauth2, oidc, type Descriptor } from '../../src/providers/descriptor.ts'
 import { catalogue } from '../../src/providers/index.ts'
+import { issuerOfTenant, speaksForTenants } from '../../src/providers/tenants.ts'
 import { buildTestApp } from '../helpers/app.ts'
 import { Browser } from '../helpers/browser.ts'
 import { fakeProvider, form, reply, type FakeProvider, type Received } from '../helpers/fake-provider.ts'
@@ -171,6 +172,61 @@ t.test('the grant of a provider without client authentication is renewed too', a
   await providerOf(env, more, Date.now).recheck({ accessToken: 'a', refreshToken: 'r', expiresAt: 1 })
   t.match(Object.fromEntries(fake.requests[0]?.form ?? []), { grant_type: 'refresh_token', client_id: 'id' })
   t.notOk(fake.requests[0]?.form.has('client_secret'))
+})
+
+t.test('a secret that is minted is another one for each call, by whichever way the call goes', async t => {
+  for (const way of [{}, { tokenMethod: 'GET' }, { tokenAuth: 'basic' }] as const) {
+    let made = 0
+    const { fake, login } = await scene(t, { ACME_CLIENT_SECRET: '' }, fake => oauth2({
+      ...acme(fake),
+      ...way,
+      mintSecret: ({ REGION }, { clientId, issuer, now }) => `${REGION} ${clientId} ${issuer} ${now > 1e9} ${++made}`
+    }))
+    for (const time of [1, 2]) {
+      fake.requests.length = 0
+      t.equal((await login()).page.status, 200)
+      const [call] = fake.requests
+      const basic = Buffer.from(call?.headers.authorization?.slice('Basic '.length) ?? '', 'base64').toString()
+      const sent = call?.form.get('client_secret') ?? call?.query.get('client_secret') ?? decodeURIComponent(basic.replaceAll('+', ' ')).slice('id:'.length)
+      t.equal(sent, `eu id ${fake.url} true ${time}`, JSON.stringify(way))
+    }
+  }
+})
+
+t.test('a provider without client authentication and without PKCE is asked with the code alone', async t => {
+  const { fake, login } = await scene(t, {}, fake => oauth2({ ...acme(fake), tokenAuth: 'none' }))
+  t.equal((await login()).page.status, 200)
+  t.same(Object.fromEntries(fake.requests[0]?.form ?? []), {
+    audience: 'people', grant_type: 'authorization_code', code: 'c', redirect_uri: 'http://localhost:3000/auth/acme/callback', client_id: 'id'
+  })
+})
+
+t.test('warming up asks nothing of a provider whose addresses are known', async t => {
+  const { env, more, fake } = await scene(t)
+  await providerOf(env, more, Date.now).warmUp()
+  const old = oauth1({
+    name: 'Old',
+    requestTokenUrl: `${fake.url}/r`,
+    authorizationUrl: `${fake.url}/a`,
+    tokenUrl: `${fake.url}/t`,
+    apiUrl: fake.url,
+    profile: { url: '/me', subject: 'id', email: 'email', emailVerified: 'always' }
+  })
+  await providerOf({ OLD_CLIENT_ID: 'id', OLD_CLIENT_SECRET: 's' }, { old }, Date.now).warmUp()
+  t.same(fake.requests, [])
+})
+
+t.test('an issuer may have one place for the tenant, and only a name fits into it', async t => {
+  const issuer = 'https://login.example/{tenantid}/v2.0'
+  t.equal(issuerOfTenant('https://login.example', 7), 'https://login.example')
+  t.equal(issuerOfTenant(issuer, 'a-1'), 'https://login.example/a-1/v2.0')
+  for (const tenant of [undefined, 7, '', 'a/b', '../x', 'a.b', 'x'.repeat(65)]) t.throws(() => issuerOfTenant(issuer, tenant), String(tenant))
+  t.ok(speaksForTenants(issuer, 'https://login.example/common/v2.0'))
+  for (const asked of ['https://login.example/v2.0', 'https://login.example/a/b/v2.0', 'https://evil.example/common/v2.0', 'https://login.example/common/v1.0']) {
+    t.notOk(speaksForTenants(issuer, asked), asked)
+  }
+  t.notOk(speaksForTenants('https://login.example/', 'https://login.example/'))
+  t.notOk(speaksForTenants('{tenantid}/{tenantid}', 'a/a'))
 })
 
 t.test('an OpenID membership is asked below the issuer', async t => {

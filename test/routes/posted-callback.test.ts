@@ -120,6 +120,7 @@ t.test('R63 a form post into a frame is refused, and so is any body but a form',
   t.equal(code(await post(answer, { accept: 'application/json', 'sec-fetch-dest': 'iframe' })), 'cross_site_request')
   const json = await app.inject({ method: 'POST', url: '/auth/poster/callback', payload: answer })
   t.equal(json.json().code, 'unsupported_media_type')
+  t.equal((await app.inject({ method: 'POST', url: '/auth/poster/callback' })).json().code, 'unsupported_media_type')
 })
 
 t.test('only providers that answer by form post have such a route', async t => {

@@ -36,7 +36,7 @@ export const apple = oidc({
     })
   },
 
-  mintSecret: ({ TEAM_ID: team = '', KEY_ID: keyId = '', PRIVATE_KEY: key = '' }, { clientId, issuer, now }) =>
+  mintSecret: ({ TEAM_ID: team, KEY_ID: keyId, PRIVATE_KEY: key }, { clientId, issuer, now }) =>
     mintedSecret({ key, keyId, team, clientId, audience: issuer, now }),
 
   // `email_verified` came as text for years. The name comes once, unsigned, beside the code: good enough to greet somebody.
