@@ -29,12 +29,14 @@ export interface RogueProvider {
   requests: string[]
   /** The forms the token endpoint received. */
   tokenForms: URLSearchParams[]
-  /** Takes what the browser was sent here with and gives the callback's query; remembers the nonce. */
-  consent (authorizationUrl: string): Record<string, string>
+  /** Takes what the browser was sent here with and gives the callback's query; its code stands for its nonce and these claims. */
+  consent (authorizationUrl: string, claims?: Json): Record<string, string>
   privateKey: KeyObject
   publicKey: KeyObject
   /** The environment that configures this provider as `rogue`. */
   env: Record<string, string>
+  /** Moves its clock. */
+  travel (seconds: number): void
   stop (): Promise<void>
 }
 
@@ -50,7 +52,9 @@ const withChanges = (right: Json, changes: Json): Json =>
   Object.fromEntries(Object.entries({ ...right, ...changes }).filter(([, value]) => value !== undefined))
 
 export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
-  let nonce = ''
+  const grants = new Map<string, Json>()
+  let latest: Json = {}
+  let traveled = 0
   const rogue: RogueProvider = {
     issuer: '',
     metadata: {},
@@ -63,13 +67,16 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
     handlers: {},
     requests: [],
     tokenForms: [],
-    consent (authorizationUrl) {
+    consent (authorizationUrl, claims = {}) {
       const { searchParams } = new URL(authorizationUrl)
-      nonce = searchParams.get('nonce') ?? ''
-      return { code: 'a-code', state: searchParams.get('state') ?? '' }
+      const code = `code-${grants.size + 1}-of-the-rogue`
+      latest = { nonce: searchParams.get('nonce'), ...claims }
+      grants.set(code, latest)
+      return { code, state: searchParams.get('state') ?? '' }
     },
     ...rsa,
     env: {},
+    travel: seconds => { traveled += seconds },
     stop: () => new Promise(resolve => { server.closeAllConnections(); server.close(() => resolve()) })
   }
 
@@ -93,7 +100,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
     }),
     '/token': (_request, response, form) => {
       rogue.tokenForms.push(form)
-      const now = Math.floor(Date.now() / 1000)
+      const now = Math.floor(Date.now() / 1000) + traveled
       const accessToken = 'provider-access-token'
       const claims = withChanges({
         iss: rogue.issuer,
@@ -101,12 +108,11 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
         aud: 'rogue-client',
         iat: now,
         exp: now + 300,
-        nonce,
         at_hash: createHash('sha256').update(accessToken).digest().subarray(0, 16).toString('base64url'),
         email: 'ada@example.com',
         email_verified: true,
         name: 'Ada Lovelace'
-      }, rogue.claims)
+      }, { ...grants.get(form.get('code') ?? '') ?? latest, ...rogue.claims })
       const idToken = rogue.makeIdToken(withChanges({ alg: 'RS256', kid: 'k1', typ: 'JWT' }, rogue.header), claims)
       json(response, withChanges({ access_token: accessToken, token_type: 'Bearer', expires_in: 300, id_token: idToken }, rogue.token))
     },
