@@ -2,6 +2,12 @@
 
 export const text = (value: string): string => value
 
+/** A client id or secret: RFC 6749 appendix A allows printable ASCII, and so do those who carry it. */
+export function credential (value: string): string {
+  if (!/^[\x20-\x7e]+$/.test(value)) throw new Error('must be printable ASCII')
+  return value
+}
+
 export function integer (low: number, high: number) {
   return (value: string): number => {
     const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN

@@ -78,14 +78,14 @@ export const variables = {
     description: 'OAuth client id of the Google Cloud console; needs `GOOGLE_CLIENT_SECRET`',
     example: '1234567890-abc.apps.googleusercontent.com',
     otherwise: 'Google is off',
-    read: read.text
+    read: read.credential
   }),
   GOOGLE_CLIENT_SECRET: variable({
     description: 'Its client secret',
     example: 'GOCSPX-…',
     otherwise: 'Google is off',
     secret: true,
-    read: read.text
+    read: read.credential
   }),
   GOOGLE_SCOPES: variable({
     description: 'Scopes to ask Google for',
@@ -215,13 +215,13 @@ export const oidcVariables = {
   CLIENT_ID: variable({
     description: 'Client id registered there',
     example: 'handstamp',
-    read: read.text
+    read: read.credential
   }),
   CLIENT_SECRET: variable({
     description: 'Its client secret',
     example: 's3cr3t…',
     secret: true,
-    read: read.text
+    read: read.credential
   }),
   NAME: variable({
     description: 'Name on the sign-in page',

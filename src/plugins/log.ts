@@ -17,12 +17,16 @@ export function describeError (error: unknown): ErrorForLog {
   const { code } = error as { code?: unknown }
   return {
     type: error.name,
-    message: error instanceof SyntaxError ? '' : error.message,
+    message: quotesItsInput(error) ? '' : error.message,
     ...(code !== undefined && { code }),
     stack: (error.stack ?? '').split('\n').filter(line => line.startsWith('    at ')).slice(0, 8).join('\n'),
     ...(error.cause !== undefined && { cause: describeError(error.cause) })
   }
 }
+
+/** The engine's own messages that show a value: what a parser stumbled over, a text taken for an object. Libraries pass them on. */
+const quotesItsInput = (error: Error): boolean =>
+  error instanceof SyntaxError || /is not valid JSON|^Cannot (use 'in' operator|create property|assign to read only property)/.test(error.message)
 
 /** Written in the background: a reader of our output that is slow or gone must not hold up a login. */
 export function logStream () {

@@ -31,6 +31,7 @@ export interface HonestOptions {
   emailInIdToken?: boolean
 }
 
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const client = { client_id: 'honest-client', client_secret: 'honest-secret' }
 
 export async function honestProvider (t: Teardown, { url = 'http://localhost:3000', emailInIdToken = false }: HonestOptions = {}): Promise<HonestProvider> {
@@ -40,7 +41,6 @@ export async function honestProvider (t: Teardown, { url = 'http://localhost:300
   const accounts: HonestProvider['accounts'] = { ada: { email: 'ada@example.com', email_verified: true, name: 'Ada Lovelace' } }
   const requests: string[] = []
 
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const callback = await quietly(async () => new (await import('oidc-provider')).Provider(issuer, {
     clients: [{ ...client, redirect_uris: ['honest', 'google'].map(id => `${url}/auth/${id}/callback`) }],
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'honest-1', use: 'sig', alg: 'RS256' }] },

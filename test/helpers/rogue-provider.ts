@@ -38,6 +38,8 @@ export interface RogueProvider {
   /** Moves its clock. */
   travel (seconds: number): void
   stop (): Promise<void>
+  /** Listens again, where it did. */
+  resume (): Promise<void>
 }
 
 export const base64url = (value: object | string): string =>
@@ -77,7 +79,8 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
     ...rsa,
     env: {},
     travel: seconds => { traveled += seconds },
-    stop: () => new Promise(resolve => { server.closeAllConnections(); server.close(() => resolve()) })
+    stop: () => new Promise(resolve => { server.closeAllConnections(); server.close(() => resolve()) }),
+    resume: () => listen(Number(new URL(rogue.issuer).port))
   }
 
   const json = (response: ServerResponse, body: unknown, status = 200) => {
@@ -130,7 +133,8 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
       else json(response, { error: 'not found' }, 404)
     })
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const listen = (port: number) => new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
+  await listen(0)
   rogue.issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   rogue.env = {
     OIDC_PROVIDERS: 'rogue',

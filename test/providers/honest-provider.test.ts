@@ -15,7 +15,7 @@ interface Setting {
 
 async function scene (t: Teardown, { id = 'honest', options = {}, env = {} }: Setting = {}) {
   const honest = await honestProvider(t, options)
-  const built = await buildTestApp(t, { ...(id === 'google' ? honest.envAsGoogle : honest.env), ...env })
+  const built = await buildTestApp(t, { SIGNING_ALG: 'ES256', ...(id === 'google' ? honest.envAsGoogle : honest.env), ...env })
   const browser = new Browser(built.app, built.url)
   /** Through the provider's pages to the address it sends the browser back to. */
   const consent = (login = 'ada', path = `/auth/${id}`) => consentAt(browser, path, login, `${built.url}/auth/${id}/callback`)
