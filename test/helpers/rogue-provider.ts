@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Teardown } from './app.ts'
 
@@ -27,6 +27,8 @@ export interface RogueProvider {
   handlers: Record<string, Handler>
   /** Paths in the order they were asked. */
   requests: string[]
+  /** The headers of these requests. */
+  headers: IncomingHttpHeaders[]
   /** The forms the token endpoint received. */
   tokenForms: URLSearchParams[]
   /** Takes what the browser was sent here with and gives the callback's query; its code stands for its nonce and these claims. */
@@ -68,6 +70,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
     userinfo: undefined,
     handlers: {},
     requests: [],
+    headers: [],
     tokenForms: [],
     consent (authorizationUrl, claims = {}) {
       const { searchParams } = new URL(authorizationUrl)
@@ -125,6 +128,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
   const server = createServer((request, response) => {
     const [path = ''] = (request.url ?? '').split('?')
     rogue.requests.push(path)
+    rogue.headers.push(request.headers)
     let body = ''
     request.on('data', chunk => { body += String(chunk) })
     request.on('end', () => {
