@@ -128,14 +128,14 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
     if (error !== undefined) throw new AuthError(denials.has(error) ? 'access_denied' : 'provider_error')
     await provider.checkIssuer(iss)
     if (code === undefined) throw new AuthError('invalid_request')
-    if (!await claim(flow)) return alreadyUsed(request, reply, flow)
+    if (flow.over || !await claim(flow)) return alreadyUsed(request, reply, flow)
 
     const identity = await provider.identify(code, flow)
     const email = admitEmail(identity, options.emails, provider.emailDomains)
     const session = await options.sessions.start(`${identity.provider}|${identity.subject}`)
     const issued = await options.accessTokens.issue({ ...identity, email }, session)
 
-    flows.forget(reply, flow)
+    flows.end(reply, flow)
     cookies.set(reply, issued)
     audit(request, 'login_succeeded', { provider: provider.id, sid: session.id, email: options.logDigest(email) })
     if (flow.returnTo === undefined && wantsJson(request)) {
@@ -170,7 +170,7 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
   function fail (request: FastifyRequest, reply: FastifyReply, flow: Flow, refusal: AuthError) {
     audit(request, 'login_failed', { provider: flow.provider, code: refusal.code })
     if (refusal.code === 'invalid_request') throw refusal
-    flows.forget(reply, flow)
+    flows.end(reply, flow)
     if (flow.returnTo === undefined) return refuse(request, reply, refusal, startAgain(flow))
     request.log.info({ code: refusal.code, err: refusal.cause }, 'login refused')
     const target = new URL(flow.returnTo, returnToRules.publicUrl)
