@@ -74,6 +74,10 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
     }
   }
 
+  const scopesRule = (name: string, scopes: string[] | undefined) => {
+    if (scopes && !scopes.includes('openid')) reader.problem(name, 'must contain openid', 'openid,email')
+  }
+
   const providers: ProviderSettings[] = []
   if (reader.isSet('GOOGLE_CLIENT_ID') !== reader.isSet('GOOGLE_CLIENT_SECRET')) {
     const [present, missing] = reader.isSet('GOOGLE_CLIENT_ID')
@@ -83,6 +87,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   }
   if (values.GOOGLE_CLIENT_ID && values.GOOGLE_CLIENT_SECRET) {
     issuerRule('GOOGLE_ISSUER', values.GOOGLE_ISSUER)
+    scopesRule('GOOGLE_SCOPES', values.GOOGLE_SCOPES)
     providers.push({
       id: 'google',
       clientId: values.GOOGLE_CLIENT_ID,
@@ -103,7 +108,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
     }
     issuerRule(`${prefix}ISSUER`, own.ISSUER)
     if (!own.ISSUER || !own.CLIENT_ID || !own.CLIENT_SECRET) continue
-    if (own.SCOPES && !own.SCOPES.includes('openid')) reader.problem(`${prefix}SCOPES`, 'must contain openid', 'openid,email')
+    scopesRule(`${prefix}SCOPES`, own.SCOPES)
     providers.push({
       id,
       clientId: own.CLIENT_ID,
@@ -125,7 +130,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
 
   const devLogin = values.DEV_LOGIN ?? (providers.length === 0 && loopback)
   if (devLogin && !loopback) reader.problem('DEV_LOGIN', 'lets anyone be anyone: only for a loopback PUBLIC_URL')
-  if (providers.length === 0 && !devLogin && reader.problems.length === 0) {
+  if (providers.length === 0 && !devLogin && !reader.problems.some(({ variable }) => /^(GOOGLE|OIDC)_/.test(variable))) {
     reader.problem('GOOGLE_CLIENT_ID', 'no provider is configured: nobody could sign in', variables.GOOGLE_CLIENT_ID.example)
   }
   if (reader.isSet('REDIS_URL') && !reader.isSet('SECRET')) {

@@ -50,19 +50,19 @@ t.test('R24 nothing else stands in for the email', async t => {
 // Canonical (R27, R28)
 
 const unusable = [
-  'ada', '@', 'ada@', '@example.com', 'ada@@example.com', 'ada@example.com@evil.test', 'ada@evil.test@example.com', '@ada@example.com', 'ada@example.com@',
-  'ada＠example.com', 'ada﹫example.com', 'ada@evil.test＠example.com', 'ada%40example.com',
-  '"ada"@example.com', '"ada@evil.test"@example.com', 'ada lovelace@example.com', ' ada@example.com', 'ada@example.com ', 'ada @example.com',
-  'ada@ example.com',
-  'ada\t@example.com', 'ada\n@example.com', 'ada@example.com\r\nBcc: x@example.com', 'ada\u0000@example.com', 'ada@example.com\u0000', 'ada@exam\u0000ple.com',
-  'ada\u007f@example.com', 'ada\u00a0@example.com', 'ada\u200b@example.com', 'ada\u202e@example.com', '\ufeffada@example.com', 'ada\ud800@example.com',
-  'ada,x@example.com', 'ada;x@example.com', 'ada<x@example.com', 'ada>x@example.com', '<ada@example.com>', 'Ada <ada@example.com>', 'ada(x)@example.com',
-  'ada[x]@example.com', 'ada\\x@example.com', 'ada@example.com,eve@evil.test', 'ada@example.com;eve@evil.test', 'ada@exam"ple.com', 'mailto:ada@example.com',
-  'аda@example.com', 'adа@example.com', 'ádá@example.com', 'ıda@example.com', 'İda@example.com', '\u212aim@example.com', 'ﬁ@example.com', '１@example.com',
-  `${'x'.repeat(65)}@example.com`, `ada@${'x'.repeat(64)}.com`, `ada@${'x.'.repeat(125)}com`, `${'x'.repeat(60)}@${`${'y'.repeat(48)}.`.repeat(4)}com`,
-  'ada@example.com.', 'ada@.example.com', 'ada@example..com', 'ada@-example.com', 'ada@example-.com', 'ada@exam_ple.com', 'ada@example.c-',
-  'ada@127.0.0.1', 'ada@[127.0.0.1]', 'ada@[::1]', 'ada@0x7f.1', 'ada@2130706433', 'ada@example.1',
-  'ada@example.com:25', 'ada@example.com/x', 'ada@example.com?x', 'ada@example.com#x', 'ada@exa%6dple.com', 'ada@example.com\\x', 'ada@xn--', 'ada@xn--a.com'
+  'ada', '@', 'ada@', '@example.com', 'ada@@example.com', 'ada@example.com@evil.test', 'ada@evil.test@example.com', '@ada@example.com',
+  'ada@example.com@', 'ada＠example.com', 'ada﹫example.com', 'ada@evil.test＠example.com', 'ada%40example.com', '"ada"@example.com',
+  '"ada@evil.test"@example.com', 'ada lovelace@example.com', ' ada@example.com', 'ada@example.com ', 'ada @example.com', 'ada@ example.com',
+  'ada\t@example.com', 'ada\n@example.com', 'ada@example.com\r\nBcc: x@example.com', 'ada\u0000@example.com', 'ada@example.com\u0000',
+  'ada@exam\u0000ple.com', 'ada\u007f@example.com', 'ada\u00a0@example.com', 'ada\u200b@example.com', 'ada\u202e@example.com',
+  '\ufeffada@example.com', 'ada\ud800@example.com', 'ada,x@example.com', 'ada;x@example.com', 'ada<x@example.com', 'ada>x@example.com',
+  '<ada@example.com>', 'Ada <ada@example.com>', 'ada(x)@example.com', 'ada[x]@example.com', 'ada\\x@example.com', 'ada@example.com,eve@evil.test',
+  'ada@example.com;eve@evil.test', 'ada@exam"ple.com', 'mailto:ada@example.com', 'аda@example.com', 'adа@example.com', 'ádá@example.com',
+  'ıda@example.com', 'İda@example.com', '\u212aim@example.com', 'ﬁ@example.com', '１@example.com', `${'x'.repeat(65)}@example.com`,
+  `ada@${'x'.repeat(64)}.com`, `ada@${'x.'.repeat(125)}com`, `${'x'.repeat(60)}@${`${'y'.repeat(48)}.`.repeat(4)}com`, 'ada@example.com.',
+  'ada@.example.com', 'ada@example..com', 'ada@-example.com', 'ada@example-.com', 'ada@exam_ple.com', 'ada@example.c-', 'ada@127.0.0.1',
+  'ada@[127.0.0.1]', 'ada@[::1]', 'ada@0x7f.1', 'ada@2130706433', 'ada@example.1', 'ada@example.com:25', 'ada@example.com/x', 'ada@example.com?x',
+  'ada@example.com#x', 'ada@exa%6dple.com', 'ada@example.com\\x', 'ada@xn--', 'ada@xn--a.com'
 ]
 
 t.test('R27 an email that is not plainly one is refused, not repaired', async t => {
@@ -120,8 +120,10 @@ t.test('R27 whatever comes, a canonical email is ASCII, has one @ and is its own
 
 // Allowed (R29)
 
-const lookAlikes = ['eve@evil.test', 'eve@evil-example.com', 'eve@example.com.evil.test', 'eve@example.co', 'eve@example.comm', 'eve@xample.com',
-  'eve@example.org', 'eve@com', 'example.com@evil.test']
+const lookAlikes = [
+  'eve@evil.test', 'eve@evil-example.com', 'eve@example.com.evil.test', 'eve@example.co', 'eve@example.comm', 'eve@xample.com', 'eve@example.org',
+  'eve@com', 'example.com@evil.test'
+]
 
 t.test('without lists, everyone with a verified email may sign in', async t => {
   await assertAdmits(t, await rogueScene(t), 'itself', ['ada@example.com', 'eve@evil.test'])
