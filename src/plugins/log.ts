@@ -35,6 +35,15 @@ export function logStream () {
   return stream
 }
 
+/** Resolves once every line is out; what nobody has read after a second is given up, or it would hold up the exit for ever. */
+export function drained (stream: ReturnType<typeof logStream>): Promise<void> {
+  return new Promise(resolve => {
+    const enough = setTimeout(() => { stream.destroy(); resolve() }, 1_000)
+    stream.once('close', () => { clearTimeout(enough); resolve() })
+    stream.end()
+  })
+}
+
 /** What a logger needs to keep secrets to itself: our own errors, and no request or reply object at all. */
 export const logSerializers = {
   err: describeError,

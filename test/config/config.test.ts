@@ -345,7 +345,7 @@ t.test('tokens are as configured, within bounds', async t => {
 
 t.test('TOKEN_CLAIMS is a JSON object that replaces no claim of ours', async t => {
   assertBad(t, 'TOKEN_CLAIMS', ['x', '[]', 'null', '"a"', '7', '{"a":1', "{'a':1}", JSON.stringify({ filler: 'x'.repeat(1500) })])
-  for (const claim of [...reservedClaims, '__proto__']) {
+  for (const claim of reservedClaims) {
     assertBad(t, 'TOKEN_CLAIMS', [`{"role":"x","${claim}":"x"}`], {}, new RegExp(claim))
   }
   assertGood(t, 'TOKEN_CLAIMS', [['{"role":"authenticated","a":{"b":[1]}}', { role: 'authenticated', a: { b: [1] } }]], config => config.token.claims)
