@@ -5,6 +5,7 @@ export interface Certified {
   key: string
   cert: string
   privateKey: KeyObject
+  name: string
 }
 
 interface Wish {
@@ -14,14 +15,16 @@ interface Wish {
   by?: Certified
   /** Days from now that it is valid for; negative: over. */
   days?: number
+  /** Of an authority. */
+  name?: string
 }
 
 const day = 86_400_000
 
 /** X.509 v3 (RFC 5280), P-256: as little of it as a test needs. */
-export function certificate ({ hosts = [], by, days = 1 }: Wish = {}): Certified {
+export function certificate ({ hosts = [], by, days = 1, name = by ? 'Test host' : 'Test authority' }: Wish = {}): Certified {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const name = (text: string) => der(0x30, der(0x31, der(0x30, oid('550403'), der(0x0c, Buffer.from(text)))))
+  const commonName = (text: string) => der(0x30, der(0x31, der(0x30, oid('550403'), der(0x0c, Buffer.from(text)))))
   const time = (ms: number) => der(0x17, Buffer.from(`${new Date(ms).toISOString().replace(/\D/g, '').slice(2, 14)}Z`))
   const ecdsaWithSha256 = der(0x30, oid('2a8648ce3d040302'))
   const authority = by === undefined
@@ -35,17 +38,18 @@ export function certificate ({ hosts = [], by, days = 1 }: Wish = {}): Certified
     der(0xa0, der(0x02, Buffer.from([2]))),
     der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     ecdsaWithSha256,
-    name('Test authority'),
+    commonName(by?.name ?? name),
     der(0x30, time(Date.now() + Math.min(days - 1, -1) * day), time(Date.now() + days * day)),
-    name(authority ? 'Test authority' : 'Test host'),
+    commonName(name),
     publicKey.export({ type: 'spki', format: 'der' }),
     der(0xa3, der(0x30, ...extensions)))
   const signature = der(0x03, Buffer.from([0]), sign('sha256', body, by?.privateKey ?? privateKey))
-  const base64 = der(0x30, body, ecdsaWithSha256, signature).toString('base64').replace(/.{64}/g, '$&\n')
+  const base64 = der(0x30, body, ecdsaWithSha256, signature).toString('base64').replace(/.{64}(?!$)/g, '$&\n')
   return {
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     cert: `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`,
-    privateKey
+    privateKey,
+    name
   }
 }
 
