@@ -24,9 +24,9 @@ export function describeError (error: unknown): ErrorForLog {
   }
 }
 
-/** The engine's own messages that show a value: what a parser stumbled over, a text taken for an object. Libraries pass them on. */
-const quotesItsInput = (error: Error): boolean =>
-  error instanceof SyntaxError || /is not valid JSON|^Cannot (use 'in' operator|create property|assign to read only property)/.test(error.message)
+/** Messages that show a value: what a parser stumbled over, a text taken for an object, an address. Libraries pass them on. */
+const quotesItsInput = (error: Error): boolean => error instanceof SyntaxError ||
+  /is not (valid JSON|a valid url component)|^Cannot (use 'in' operator|create property|assign to read only property)/.test(error.message)
 
 /** Written in the background: a reader of our output that is slow or gone must not hold up a login. */
 export function logStream () {
