@@ -107,6 +107,11 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     if (stopping && request.routeOptions.url !== '/readyz') done(new AuthError('shutting_down'))
     else done()
   })
+  // A connection that was busy when the stop began would otherwise stay open for its keep-alive time, and hold up the end.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (stopping) reply.header('connection', 'close')
+    done(null, payload)
+  })
   logRequests(app)
   await describeApi(app, packageJson.version)
   for (const schema of sharedSchemas) app.addSchema(schema)

@@ -13,11 +13,20 @@ export function usualVariables (descriptor: Descriptor): Variables {
       example: clientIdExample,
       otherwise: `${name} is off`,
       required: true,
-      read: read.text
+      read: read.credential
     }),
     ...(kind !== 'oauth1' && descriptor.mintSecret
       ? {}
-      : { CLIENT_SECRET: variable({ description: 'Its client secret', example: 's3cr3t…', otherwise: 'off', secret: true, required: true, read: read.text }) })
+      : {
+          CLIENT_SECRET: variable({
+            description: 'Its client secret',
+            example: 's3cr3t…',
+            otherwise: 'off',
+            secret: true,
+            required: true,
+            read: read.credential
+          })
+        })
   }
   if (kind === 'oidc') {
     const { issuer, scopes } = descriptor
