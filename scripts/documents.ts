@@ -1,13 +1,17 @@
 // What stands in README.md and .env.example about configuration: made from the table that the service reads by.
-import { oidcVariables, variables, type Variable } from '../src/config/variables.ts'
+import { documentedVariables } from '../src/config/documented.ts'
+import { catalogue } from '../src/providers/index.ts'
+import { providerTable } from './provider-table.ts'
 
-const prefixed = (prefix: string) => Object.entries(oidcVariables).map(([name, variable]): [string, Variable] => [prefix + name, variable])
+const documented = documentedVariables(catalogue)
+/** Those of the other providers stand on their pages and in docs/providers.md. */
+const ofOtherProviders = new RegExp(`^(OAUTH1|OAUTH2|${Object.keys(catalogue).filter(id => id !== 'google').join('|').toUpperCase()})_`)
 
 const code = (text: string): string => `\`${text}\``
 
 /** One row per variable: the same words as a problem at start and `handstamp check` go by. */
 export function configurationTable (): string {
-  const rows = [...Object.entries<Variable>(variables), ...prefixed('OIDC_<ID>_')].map(([name, variable]) => [
+  const rows = documented.filter(([name]) => !ofOtherProviders.test(name)).map(([name, variable]) => [
     code(name) + (variable.secret ? `, ${code(`${name}_FILE`)}` : ''),
     variable.default === undefined ? variable.otherwise ?? 'needed' : code(variable.default),
     variable.description
@@ -21,8 +25,8 @@ const assignment = (name: string, value: string): string => `${name}=${/^[\w.:/,
 
 /** Every variable with its default or an example, all commented out: the file as it stands changes nothing. */
 export function envExample (): string {
-  const entries = [...Object.entries<Variable>(variables), ...prefixed('OIDC_ACME_')]
-    .map(([name, { description, default: usual, example }]) => `# ${description}\n#${assignment(name, usual ?? example)}\n`)
+  const entries = documented.map(([name, { description, default: usual, example }]) =>
+    `# ${description}\n#${assignment(name.replace('<ID>', 'ACME'), usual ?? example)}\n`)
   return `# Copy this to .env and take the # off what you need. docker compose reads .env by itself; without Docker:
 #   node --env-file=.env dist/server.js
 
@@ -39,6 +43,6 @@ export function fill (document: string, name: string, text: string): string {
 
 /** The files that `npm run docs` writes, each made from its present text. */
 export const documents: Record<string, (present: string) => string> = {
-  'README.md': present => fill(present, 'configuration', configurationTable()),
+  'README.md': present => fill(fill(present, 'providers', providerTable()), 'configuration', configurationTable()),
   '.env.example': envExample
 }

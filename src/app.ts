@@ -11,6 +11,8 @@ import { secretBox } from './keys/secret-box.ts'
 import { sessionCookies } from './login/cookies.ts'
 import { mayStay } from './login/email-policy.ts'
 import { Flows } from './login/flow.ts'
+import { Memberships } from './login/memberships.ts'
+import { PostedAnswers } from './login/posted-answer.ts'
 import { allowOrigins } from './plugins/cors.ts'
 import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
 import { auditService, logRequests, logSerializers } from './plugins/log.ts'
@@ -18,12 +20,14 @@ import { describeApi } from './plugins/openapi.ts'
 import { rateLimits, refuseOversize, requestLimits } from './plugins/request-limits.ts'
 import { securityHeaders, sendSecurityHeaders } from './plugins/security-headers.ts'
 import { signatureCheck } from './plugins/signature-check.ts'
-import { callbackUrl, configuredProviders } from './providers/index.ts'
+import { callbackUrl } from './providers/callback.ts'
+import { configuredProviders } from './providers/configured.ts'
 import type { Provider } from './providers/provider.ts'
 import devRoutes from './routes/dev.ts'
 import docs from './routes/docs.ts'
 import health from './routes/health.ts'
 import login from './routes/login.ts'
+import postedCallback from './routes/posted-callback.ts'
 import { trustedOrigins } from './routes/same-site.ts'
 import { sharedSchemas } from './routes/schemas.ts'
 import session from './routes/session.ts'
@@ -73,6 +77,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   const state = await openState(config, {
     clock,
     admits: identity => mayStay(identity, emails, providers.get(identity.provider)),
+    recheck: async (provider, grant) => memberships?.recheck(provider, grant),
     onStore: error => error ? app.log.error({ err: error }, 'the store has a problem') : app.log.info('the store is back'),
     onProblem: warn,
     onEvent: (event, facts) => auditService(app.log, event, facts)
@@ -84,13 +89,16 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   const statusLists = config.token.status ? new StatusLists({ ...config, store, keys, revocations, clock }) : undefined
   const flowBox = secretBox(secrets, 'flows')
   const flows = new Flows(flowBox, config.secure, clock)
+  const postedAnswers = new PostedAnswers(secretBox(secrets, 'posted-answers'), clock)
   const cookies = sessionCookies(config, clock)
+  const memberships = config.recheckMembership ? new Memberships({ providers, box: secretBox(secrets, 'grants'), clock, warn }) : undefined
   const { digest: logDigest } = secretBox(secrets, 'log')
 
   const dev = config.devLogin
     ? devProvider({ publicUrl: config.publicUrl, callbackUrl: callbackUrl(config.publicUrl, 'dev'), box: flowBox, clock })
     : undefined
-  for (const provider of [...configuredProviders(config, clock, warn), ...(dev ? [dev.provider] : [])]) providers.set(provider.id, provider)
+  const configured = configuredProviders(config, { clock, warn, newNonce: () => randomId(16) })
+  for (const provider of [...configured, ...(dev ? [dev.provider] : [])]) providers.set(provider.id, provider)
 
   handleErrors(app)
   sendSecurityHeaders(app, headers)
@@ -98,6 +106,11 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   app.addHook('onRequest', (request, _reply, done) => {
     if (stopping && request.routeOptions.url !== '/readyz') done(new AuthError('shutting_down'))
     else done()
+  })
+  // A connection that was busy when the stop began would otherwise stay open for its keep-alive time, and hold up the end.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (stopping) reply.header('connection', 'close')
+    done(null, payload)
   })
   logRequests(app)
   await describeApi(app, packageJson.version)
@@ -117,7 +130,10 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     await scope.register(sessionList, { prefix: '/sessions', verifier, sessions, cookies, returnTo })
   }, { prefix: '/auth' })
   if (dev) await app.register(devRoutes, { prefix: '/auth/dev', dev, flows })
-  await app.register(login, { prefix: '/auth', providers, returnTo, emails, flows, store, sessions, accessTokens, verifier, cookies, logDigest })
+  await app.register(postedCallback, { prefix: '/auth', providers, postedAnswers })
+  await app.register(login, {
+    prefix: '/auth', providers, returnTo, emails, flows, postedAnswers, store, sessions, accessTokens, verifier, cookies, logDigest, memberships
+  })
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/auth/login', 302))
 
   app.addHook('preClose', done => { stopping = true; done() })
@@ -126,8 +142,14 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     await state.close()
   })
   state.follow()
-  app.addHook('onListen', async () => {
-    await Promise.all([...providers.values()].map(provider => provider.warmUp()))
+  // One after the other and for nobody to wait for: forty providers must not make a storm of a start.
+  app.addHook('onListen', done => {
+    warmUp(providers.values()).catch(warn)
+    done()
   })
   return app
+}
+
+async function warmUp (providers: Iterable<Provider>): Promise<void> {
+  for (const provider of providers) await provider.warmUp()
 }

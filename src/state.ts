@@ -28,6 +28,8 @@ export interface StateOptions {
   clock: Clock
   /** Whether a person may still sign in. */
   admits: (identity: AdmittedIdentity) => boolean
+  /** Whether a person still belongs (login/memberships.ts). */
+  recheck?: (provider: string, grant: string | undefined) => Promise<string | undefined>
   /** For the log. An error that is over is reported without one. */
   onStore: (error?: unknown) => void
   onProblem: (message: string, error: unknown) => void
@@ -38,7 +40,7 @@ const upkeepEveryMs = 60_000
 const keyNewsSeconds = 3_600
 
 /** @throws StoreError for a store that cannot serve, Error for keys of another secret */
-export async function openState (config: Config, { clock, admits, onStore, onProblem, onEvent }: StateOptions): Promise<State> {
+export async function openState (config: Config, { clock, admits, recheck, onStore, onProblem, onEvent }: StateOptions): Promise<State> {
   const secrets = config.secrets ?? [keptSecret(config.dataDir)]
   const store = await openStore(config, clock, onStore)
   try {
@@ -63,6 +65,7 @@ export async function openState (config: Config, { clock, admits, onStore, onPro
       config,
       clock,
       admits,
+      ...(recheck && { recheck }),
       onReuse: ({ id, identity }) => onEvent('refresh_token_reused', { sid: id, provider: identity.provider })
     })
     await news.follow()

@@ -40,7 +40,15 @@ const ours = ({ path }: SourceFile, { from }: Import): string | undefined =>
 const allowed: Record<string, Record<string, 'all' | 'type'>> = {
   errors: {},
   'strict-json': {},
-  config: { 'login/return-to.ts': 'all', 'login/email-policy.ts': 'all', 'tokens/claims.ts': 'all' },
+  config: {
+    'login/return-to.ts': 'all',
+    'login/email-policy.ts': 'all',
+    'tokens/claims.ts': 'all',
+    // which variables there are is the catalogue's to say
+    'providers/index.ts': 'all',
+    'providers/generic.ts': 'all',
+    providers: 'type'
+  },
   stores: { config: 'type' },
   keys: { stores: 'all', config: 'type', errors: 'all' },
   providers: { errors: 'all', stores: 'all', config: 'all', 'strict-json': 'all' },

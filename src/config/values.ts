@@ -1,6 +1,15 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { isIP } from 'node:net'
+
 /** How a variable's text becomes a value. Each reader throws an Error whose message says what is wrong, in our words. */
 
 export const text = (value: string): string => value
+
+/** A client id or secret: RFC 6749 appendix A allows printable ASCII, and so do those who carry it. */
+export function credential (value: string): string {
+  if (!/^[\x20-\x7e]+$/.test(value)) throw new Error('must be printable ASCII')
+  return value
+}
 
 export function integer (low: number, high: number) {
   return (value: string): number => {
@@ -90,7 +99,7 @@ export function origins (value: string): string[] {
     if (item === '*' || item === 'null') throw new Error(`"${item}" would let any site in: list exact origins`)
     const concrete = item.replace('://*.', '://wildcard.')
     const url = URL.canParse(concrete) ? new URL(concrete) : undefined
-    if (!url || !/^https?:$/.test(url.protocol) || url.origin !== concrete) {
+    if (!url || !/^https?:$/.test(url.protocol) || url.origin !== concrete || concrete.includes('*')) {
       throw new Error(`"${item}" is not an origin such as https://app.example.com (no path, no trailing slash, lower case)`)
     }
     if (item !== concrete && (url.protocol !== 'https:' || url.hostname.split('.').length < 3)) {
@@ -117,7 +126,10 @@ export function proxies (value: string): string[] {
     if (/^(true|false|\d+)$/.test(item)) {
       throw new Error(`"${item}" would trust whatever a client sends: name the proxies' networks, such as 10.0.0.0/8`)
     }
-    if (item !== 'loopback' && !/^(\d{1,3}(\.\d{1,3}){3}(\/\d{1,2})?|[0-9a-f:]*:[0-9a-f:.]*(\/\d{1,3})?)$/i.test(item)) {
+    const [address = '', prefix, more] = item.split('/')
+    const family = isIP(address)
+    const fits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32))
+    if (item !== 'loopback' && (family === 0 || address.includes('%') || !fits || more !== undefined)) {
       throw new Error(`"${item}" is neither a network such as 10.0.0.0/8 nor the word loopback`)
     }
     return item
@@ -131,8 +143,10 @@ export function secrets (value: string): string[] {
   return items
 }
 
-const takenIds = new Set(['login', 'providers', 'me', 'refresh', 'logout', 'sessions', 'account', 'verify', 'authorize',
-  'token', 'revoke', 'introspect', 'userinfo', 'openapi', 'docs', 'callback', 'dev', 'google', 'handstamp'])
+/** First segments below /auth/ that are ours, now or by our interface: never the id of a provider. */
+export const ownWords: ReadonlySet<string> = new Set(['login', 'providers', 'me', 'refresh', 'logout', 'sessions', 'account', 'verify',
+  'authorize', 'token', 'revoke', 'introspect', 'userinfo', 'openapi', 'docs', 'callback'])
+const takenIds = new Set([...ownWords, 'dev', 'google', 'handstamp'])
 
 /** Ids of configured providers: they become path segments and the first part of `sub`. */
 export function providerIds (value: string): string[] {
@@ -143,4 +157,51 @@ export function providerIds (value: string): string[] {
   }
   if (new Set(ids).size !== ids.length) throw new Error('names an id twice')
   return ids
+}
+
+/** An issuer, kept as it was typed: it is compared byte for byte. */
+export function issuer (value: string): string {
+  httpUrl(value)
+  return value
+}
+
+/** An address of a provider's; it may carry a query. */
+export function endpoint (value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (!url || !/^https?:$/.test(url.protocol)) throw new Error('must be an absolute http or https URL')
+  if (url.username || url.password || url.hash || /[\s#\\]/.test(value)) throw new Error('must not carry credentials, a fragment or spaces')
+  return value
+}
+
+/** Scopes of an OpenID provider. */
+export function openidScopes (value: string): string[] {
+  const scopes = list(value)
+  if (!scopes.includes('openid')) throw new Error('must contain openid')
+  return scopes
+}
+
+/** A dotted path into a JSON document. */
+export function path (value: string): string {
+  if (!/^[^.\s]+(\.[^.\s]+)*$/.test(value)) throw new Error('must be a dotted path such as user.email')
+  return value
+}
+
+/** A JSON object of texts. */
+export function texts (value: string): Record<string, string> {
+  const object = jsonObject(value)
+  if (!Object.values(object).every(member => typeof member === 'string')) throw new Error('must be a JSON object whose values are texts')
+  return object as Record<string, string>
+}
+
+/** A private key in PEM, of one kind alone. */
+export function privateKey (kind: 'P-256' | 'RSA') {
+  return (value: string): string => {
+    const fits = (key: KeyObject) => kind === 'RSA' ? key.asymmetricKeyType === 'rsa' : key.asymmetricKeyDetails?.namedCurve === 'prime256v1'
+    try {
+      if (fits(createPrivateKey(value))) return value
+    } catch {
+      // said below, without what the value was
+    }
+    throw new Error(`must be the PEM of a private ${kind} key`)
+  }
 }

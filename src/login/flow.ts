@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
+import type { Kept } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import { cookieName, cookieOptions, readCookie } from './cookies.ts'
 
@@ -11,11 +12,14 @@ export interface Flow {
   provider: string
   state: string
   nonce: string
-  verifier: string
+  /** What the provider wants to find again. */
+  kept: Kept
   /** Checked and normalised; absent where the start named none. */
   returnTo?: string
   /** epoch seconds */
   startedAt: number
+  /** It has ended: what is left says so to a browser that comes back with it, and holds no secret. */
+  over?: true
 }
 
 export const flowSeconds = 600
@@ -48,13 +52,15 @@ export class Flows {
     return randomId(16)
   }
 
-  /** Sets the cookie of a new flow; of more than five in this browser, the oldest goes. */
+  /** Sets the cookie of a new flow; of more than five in this browser, those that are over go, and then the oldest. */
   keep (request: FastifyRequest, reply: FastifyReply, flow: Omit<Flow, 'startedAt'>): void {
-    const name = this.#prefix + flowId(flow.state)
-    const sealed = this.#box.seal(JSON.stringify({ ...flow, startedAt: epochSeconds(this.#clock) }), name)
     const others = Object.keys(request.cookies).filter(other => other.startsWith(this.#prefix)).sort()
-    for (const oldest of others.slice(0, Math.max(0, others.length - maxLive + 1))) this.#clear(reply, oldest)
-    reply.setCookie(name, sealed, { ...cookieOptions(this.#secure), maxAge: flowSeconds })
+    if (others.length >= maxLive) {
+      const over = others.filter(other => this.#read(request, other)?.over)
+      const live = others.filter(other => !over.includes(other))
+      for (const name of [...over, ...live].slice(0, others.length - maxLive + 1)) this.#clear(reply, name)
+    }
+    this.#set(reply, { ...flow, startedAt: epochSeconds(this.#clock) }, flowSeconds)
   }
 
   /**
@@ -74,14 +80,24 @@ export class Flows {
 
   /** What the cookie of this state holds, unjudged. */
   peek (request: FastifyRequest, state: string): Flow | undefined {
-    const name = this.#prefix + flowId(state)
-    const sealed = /^[\w-]+$/.test(state) ? readCookie(request, name) : undefined
+    return /^[\w-]+$/.test(state) ? this.#read(request, this.#prefix + flowId(state)) : undefined
+  }
+
+  /** The flow has ended. A reminder stays for its time, so that a browser's back button and retries are told apart from a stranger. */
+  end (reply: FastifyReply, flow: Flow): void {
+    const secondsLeft = flow.startedAt + flowSeconds - epochSeconds(this.#clock)
+    this.#set(reply, { ...flow, nonce: '', kept: {}, over: true }, Math.max(1, secondsLeft))
+  }
+
+  #read (request: FastifyRequest, name: string): Flow | undefined {
+    const sealed = readCookie(request, name)
     const text = sealed && this.#box.open(sealed, name)
     return text ? JSON.parse(text) as Flow : undefined
   }
 
-  forget (reply: FastifyReply, flow: Flow): void {
-    this.#clear(reply, this.#prefix + flowId(flow.state))
+  #set (reply: FastifyReply, flow: Flow, maxAge: number): void {
+    const name = this.#prefix + flowId(flow.state)
+    reply.setCookie(name, this.#box.seal(JSON.stringify(flow), name), { ...cookieOptions(this.#secure), maxAge })
   }
 
   #clear (reply: FastifyReply, name: string): void {

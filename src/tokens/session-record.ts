@@ -13,6 +13,8 @@ export interface SessionRecord {
   identity: AdmittedIdentity
   /** Its place in the status lists, where tokens have one. */
   statusIndex?: number
+  /** The provider's own tokens, sealed, where a membership is checked again. */
+  grant?: string
   /** What a later version wrote behind it. */
   rest: unknown[]
 }
@@ -22,7 +24,7 @@ type Generation = Pick<SessionRecord, 'generation' | 'tokenHash'>
 const version = 1
 
 type Row = [startedAt: number, device: number, provider: string, subject: string, email: string, vouched?: number,
-  name?: string, picture?: string, hd?: string, statusIndex?: number, ...rest: unknown[]]
+  name?: string, picture?: string, hd?: string, statusIndex?: number, grant?: string, ...rest: unknown[]]
 
 /** What the first line starts with while this is the generation: a refresh swaps that line and leaves the other alone. */
 export const lineStart = ({ generation, tokenHash }: Generation): string => `${version} ${generation} ${tokenHash} `
@@ -31,9 +33,9 @@ export const lineOf = (generation: Generation, rotatedAt: number): string => lin
 
 /** Two short lines, as there may be millions. A later version adds members at the end, which this one keeps as they are. */
 export function sessionText (record: SessionRecord): string {
-  const { rotatedAt, startedAt, device, identity, statusIndex = 0, rest } = record
+  const { rotatedAt, startedAt, device, identity, statusIndex = 0, grant = '', rest } = record
   const { provider, subject, email, domainVouched, name = '', picture = '', hd = '' } = identity
-  const row: Row = [startedAt, device, provider, subject, email, domainVouched ? 1 : 0, name, picture, hd, statusIndex, ...rest]
+  const row: Row = [startedAt, device, provider, subject, email, domainVouched ? 1 : 0, name, picture, hd, statusIndex, grant, ...rest]
   while (row.at(-1) === '' || row.at(-1) === 0) row.pop()
   return `${lineOf(record, rotatedAt)}\n${JSON.stringify(row)}`
 }
@@ -44,7 +46,7 @@ export function sessionOf (text: string): SessionRecord | undefined {
   const [found, generation, tokenHash = '', rotatedAt] = text.slice(0, end).split(' ')
   if (Number(found) !== version) return undefined
   const row = JSON.parse(text.slice(end)) as Row
-  const [startedAt, device, provider, subject, email, vouched, name, picture, hd, statusIndex, ...rest] = row
+  const [startedAt, device, provider, subject, email, vouched, name, picture, hd, statusIndex, grant, ...rest] = row
   return {
     generation: Number(generation),
     tokenHash,
@@ -62,6 +64,7 @@ export function sessionOf (text: string): SessionRecord | undefined {
       ...(hd && { hd })
     },
     ...(statusIndex && { statusIndex }),
+    ...(grant && { grant }),
     rest
   }
 }

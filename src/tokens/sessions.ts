@@ -36,6 +36,11 @@ export interface SessionsOptions {
   clock: Clock
   /** Whether the person may still sign in: asked again at every refresh. */
   admits: (identity: AdmittedIdentity) => boolean
+  /**
+   * Checks at a refresh whether the person still belongs, by what the session keeps for it, and gives back what it
+   * keeps from now on. Throws AuthError for who does not.
+   */
+  recheck?: (provider: string, grant: string | undefined) => Promise<string | undefined>
   /** A token of long ago came back: somebody has a copy. */
   onReuse?: (session: Session) => void
 }
@@ -54,8 +59,11 @@ export class Sessions {
     this.#options = options
   }
 
-  /** @throws StoreError: then there is no session, and no token may be issued */
-  async start (identity: AdmittedIdentity, device: number): Promise<RefreshedSession> {
+  /**
+   * @param grant what `recheck` will be asked with
+   * @throws StoreError: then there is no session, and no token may be issued
+   */
+  async start (identity: AdmittedIdentity, device: number, grant?: string): Promise<RefreshedSession> {
     const { store, refreshTokens, config } = this.#options
     const now = this.#now()
     const token = refreshTokens.first(subjectIdOf(subjectOf(identity)), randomId(16))
@@ -67,6 +75,7 @@ export class Sessions {
       device,
       identity,
       ...(config.token.status && { statusIndex: await store.count('status') }),
+      ...(grant !== undefined && { grant }),
       rest: []
     }
     await store.put(keyOf(token), sessionText(record), this.#expiryOf(record))
@@ -89,9 +98,9 @@ export class Sessions {
     const { replaced, found } = await store.replaceLine(keyOf(token), lineStart(presented), lineOf(rotated, now), now + config.sessionIdleSeconds)
     const record = found === undefined ? undefined : sessionOf(found)
     if (!record) throw new AuthError('invalid_refresh_token')
-    await this.#assertStays(token, record)
+    await this.#unlessRefused(token, record, () => this.#assertStays(token.sessionId, record))
     if (!replaced) return this.#again(token, record)
-    const current = await this.#withStatusPlace(token, { ...record, ...rotated, rotatedAt: now })
+    const current = await this.#broughtUpToDate(token, { ...record, ...rotated, rotatedAt: now })
     return { ...this.#sessionOf(token.sessionId, current), refreshToken: refreshTokens.text(next) }
   }
 
@@ -165,20 +174,30 @@ export class Sessions {
   }
 
   /** Time may have ended a session, and the rules of today may not admit the person any more. */
-  async #assertStays ({ subjectId, sessionId }: RefreshToken, record: SessionRecord): Promise<void> {
-    const isOver = this.#isOver(sessionId, record)
-    if (!isOver && this.#options.admits(record.identity)) return
-    await this.#end(subjectId, this.#sessionOf(sessionId, record))
-    throw new AuthError(isOver ? 'invalid_refresh_token' : 'email_not_allowed')
+  async #assertStays (id: string, record: SessionRecord): Promise<void> {
+    if (this.#isOver(id, record)) throw new AuthError('invalid_refresh_token')
+    if (!this.#options.admits(record.identity)) throw new AuthError('email_not_allowed')
   }
 
-  /** A session that began before tokens had places in status lists gets one. */
-  async #withStatusPlace (token: RefreshToken, record: SessionRecord): Promise<SessionRecord> {
-    const { store, config } = this.#options
-    if (!config.token.status || record.statusIndex !== undefined) return record
-    const placed = { ...record, statusIndex: await store.count('status') }
-    await store.replace(keyOf(token), sessionText(record), sessionText(placed), this.#expiryOf(placed))
-    return placed
+  /** What a refresh may change beside the token: what is kept of a membership, and a place in the status lists for a session without one. */
+  async #broughtUpToDate (token: RefreshToken, record: SessionRecord): Promise<SessionRecord> {
+    const { store, config, recheck } = this.#options
+    const grant = recheck && await this.#unlessRefused(token, record, () => recheck(record.identity.provider, record.grant))
+    const statusIndex = config.token.status ? record.statusIndex ?? await store.count('status') : record.statusIndex
+    const current = { ...record, ...(grant !== undefined && { grant }), ...(statusIndex !== undefined && { statusIndex }) }
+    const [before, after] = [sessionText(record), sessionText(current)]
+    if (after !== before) await store.replace(keyOf(token), before, after, this.#expiryOf(current))
+    return current
+  }
+
+  /** Who is refused loses the session. */
+  async #unlessRefused<Result> ({ subjectId, sessionId }: RefreshToken, record: SessionRecord, check: () => Promise<Result>): Promise<Result> {
+    try {
+      return await check()
+    } catch (error) {
+      if (error instanceof AuthError) await this.#end(subjectId, this.#sessionOf(sessionId, record))
+      throw error
+    }
   }
 
   /** Without its record there is no refresh; news of it stops its access tokens. Both may be done again. */

@@ -132,9 +132,11 @@ t.test('the ETag of the keys changes with the keys and not with a restart', asyn
 
 t.test('what the discovery documents promise for later is a plain 404 today', async t => {
   for (const path of ['/auth/authorize', '/auth/token', '/auth/userinfo', '/auth/revoke', '/auth/introspect', '/auth/verify']) {
-    const answer = await app.inject(path)
-    t.equal(answer.statusCode, 404, path)
-    t.equal(answer.json().code, 'not_found')
+    for (const method of ['GET', 'POST', 'PUT'] as const) {
+      const answer = await app.inject({ method, url: path })
+      t.equal(answer.statusCode, 404, `${method} ${path}`)
+      t.equal(answer.json().code, 'not_found')
+    }
   }
 })
 
