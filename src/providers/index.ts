@@ -1,8 +1,12 @@
 import { apple } from './catalogue/apple.ts'
+import { auth0 } from './catalogue/auth0.ts'
+import { cognito } from './catalogue/cognito.ts'
 import { facebook } from './catalogue/facebook.ts'
 import { github } from './catalogue/github.ts'
 import { google } from './catalogue/google.ts'
+import { keycloak } from './catalogue/keycloak.ts'
 import { microsoft } from './catalogue/microsoft.ts'
+import { okta } from './catalogue/okta.ts'
 import { x1 } from './catalogue/x1.ts'
 import type { Descriptor } from './descriptor.ts'
 
@@ -15,5 +19,9 @@ export const catalogue: Catalogue = {
   microsoft,
   github,
   facebook,
-  x1
+  x1,
+  auth0,
+  cognito,
+  keycloak,
+  okta
 }
