@@ -7,7 +7,10 @@ import { google } from './catalogue/google.ts'
 import { keycloak } from './catalogue/keycloak.ts'
 import { microsoft } from './catalogue/microsoft.ts'
 import { okta } from './catalogue/okta.ts'
+import { salesforce } from './catalogue/salesforce.ts'
+import { workos } from './catalogue/workos.ts'
 import { x1 } from './catalogue/x1.ts'
+import { zoom } from './catalogue/zoom.ts'
 import type { Descriptor } from './descriptor.ts'
 
 export type Catalogue = Record<string, Descriptor>
@@ -23,5 +26,8 @@ export const catalogue: Catalogue = {
   auth0,
   cognito,
   keycloak,
-  okta
+  okta,
+  salesforce,
+  workos,
+  zoom
 }

@@ -194,6 +194,19 @@ t.test('a provider that somebody runs takes an issuer, and is as free with email
   t.match(problems({ ...okta, OKTA_EMAIL_DOMAINS: '' }), [/^OKTA_EMAIL_DOMAINS is set but empty/])
 })
 
+t.test('a provider without scopes asks for none', async t => {
+  const [zoom] = loadConfig(pair('ZOOM')).providers
+  t.same(zoom?.scopes, [])
+  t.same(loadConfig(pair('ZOOM', { SCOPES: 'user:read:user' })).providers[0]?.scopes, ['user:read:user'])
+})
+
+t.test('ids of Salesforce organizations are told from other ids', async t => {
+  t.same(problems(pair('SALESFORCE', { ORGS: '00Dx0000000BV7z,00Dx0000000BV7zEAG' })), [])
+  for (const id of ['acme', '005x00000012Q9P', '00Dx0000000BV7zE']) {
+    t.match(problems(pair('SALESFORCE', { ORGS: id })), [/^SALESFORCE_ORGS "\w+" is not the id of an organization/], id)
+  }
+})
+
 t.test('scopes of an OpenID provider keep openid', async t => {
   t.match(problems(pair('GOOGLE', { SCOPES: 'email' })), [/^GOOGLE_SCOPES must contain openid/])
 })
