@@ -1,6 +1,9 @@
 import { apple } from './catalogue/apple.ts'
+import { atlassian } from './catalogue/atlassian.ts'
 import { auth0 } from './catalogue/auth0.ts'
+import { bitbucket } from './catalogue/bitbucket.ts'
 import { cognito } from './catalogue/cognito.ts'
+import { dropbox } from './catalogue/dropbox.ts'
 import { facebook } from './catalogue/facebook.ts'
 import { github } from './catalogue/github.ts'
 import { google } from './catalogue/google.ts'
@@ -23,8 +26,11 @@ export const catalogue: Catalogue = {
   github,
   facebook,
   x1,
+  atlassian,
   auth0,
+  bitbucket,
   cognito,
+  dropbox,
   keycloak,
   okta,
   salesforce,
