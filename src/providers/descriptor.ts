@@ -62,8 +62,10 @@ export type Claims = Record<string, unknown>
 export type Refinement = Partial<Pick<Identity, 'emailVerified' | 'domainVouched' | 'hd' | 'name'>>
 
 interface OidcFacts<Own extends Variables> extends Described<Own>, OAuth2Quirks<Own> {
-  /** Absent: every operator has another one, and `_ISSUER` is required. */
+  /** Absent: every operator has another one. `_ISSUER` is required then, and there is `_EMAIL_DOMAINS`. */
   issuer?: string
+  /** What an operator's issuer looks like there. */
+  issuerExample?: string
   /** Known without asking; absent: discovered from the issuer. */
   endpoints?: Omit<OidcEndpoints, 'issuer'>
   /** The claim that fills `{tenantid}` in the issuer. */

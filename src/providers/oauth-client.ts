@@ -47,7 +47,6 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
   const { clientSecret, tokenMethod, tokenAuth, callbackUrl } = options
   const lasting = await pluginClient(options, typeof clientSecret === 'string' ? clientSecret : '')
   const beyondPlugin = tokenMethod === 'GET' || tokenAuth === 'none'
-  const added = new URLSearchParams(options.params)
 
   async function throughPlugin (call: (client: OAuth2Namespace) => Promise<{ token: unknown }>): Promise<TokenAnswer> {
     // The plugin's timeout runs anew for the body: this one is for the whole call.
@@ -72,7 +71,7 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
       const made = await lasting.generateAuthorizationUri({ state } as never, reply as never)
       // No scopes at all would be the scope `undefined`.
       const url = options.scopes.length > 0 ? made : made.replace(/&scope=undefined(?=&|$)/, '')
-      const parameters = new URLSearchParams([...added, ...Object.entries(more)]).toString()
+      const parameters = new URLSearchParams({ ...options.params, ...more }).toString()
       return { url: parameters === '' ? url : `${url}&${parameters}`, kept }
     },
 
