@@ -1,8 +1,11 @@
 import { apple } from './catalogue/apple.ts'
+import { discord } from './catalogue/discord.ts'
 import { facebook } from './catalogue/facebook.ts'
 import { github } from './catalogue/github.ts'
+import { gitlab } from './catalogue/gitlab.ts'
 import { google } from './catalogue/google.ts'
 import { microsoft } from './catalogue/microsoft.ts'
+import { slack } from './catalogue/slack.ts'
 import { x1 } from './catalogue/x1.ts'
 import type { Descriptor } from './descriptor.ts'
 
@@ -15,5 +18,8 @@ export const catalogue: Catalogue = {
   microsoft,
   github,
   facebook,
-  x1
+  x1,
+  discord,
+  gitlab,
+  slack
 }
