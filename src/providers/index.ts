@@ -4,9 +4,13 @@ import { facebook } from './catalogue/facebook.ts'
 import { github } from './catalogue/github.ts'
 import { gitlab } from './catalogue/gitlab.ts'
 import { google } from './catalogue/google.ts'
+import { linkedin } from './catalogue/linkedin.ts'
 import { microsoft } from './catalogue/microsoft.ts'
 import { slack } from './catalogue/slack.ts'
+import { twitch } from './catalogue/twitch.ts'
+import { x } from './catalogue/x.ts'
 import { x1 } from './catalogue/x1.ts'
+import { yahoo } from './catalogue/yahoo.ts'
 import type { Descriptor } from './descriptor.ts'
 
 export type Catalogue = Record<string, Descriptor>
@@ -21,5 +25,9 @@ export const catalogue: Catalogue = {
   x1,
   discord,
   gitlab,
-  slack
+  linkedin,
+  slack,
+  twitch,
+  x,
+  yahoo
 }
