@@ -1,3 +1,4 @@
+import { amazon } from './catalogue/amazon.ts'
 import { apple } from './catalogue/apple.ts'
 import { discord } from './catalogue/discord.ts'
 import { facebook } from './catalogue/facebook.ts'
@@ -7,6 +8,7 @@ import { google } from './catalogue/google.ts'
 import { linkedin } from './catalogue/linkedin.ts'
 import { microsoft } from './catalogue/microsoft.ts'
 import { slack } from './catalogue/slack.ts'
+import { spotify } from './catalogue/spotify.ts'
 import { twitch } from './catalogue/twitch.ts'
 import { x } from './catalogue/x.ts'
 import { x1 } from './catalogue/x1.ts'
@@ -23,10 +25,12 @@ export const catalogue: Catalogue = {
   github,
   facebook,
   x1,
+  amazon,
   discord,
   gitlab,
   linkedin,
   slack,
+  spotify,
   twitch,
   x,
   yahoo
