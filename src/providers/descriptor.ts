@@ -72,8 +72,8 @@ interface OidcFacts<Own extends Variables> extends Described<Own>, OAuth2Quirks<
   tenantClaim?: string
   /** The provider is documented not to repeat the nonce in its id_tokens: PKCE alone binds the code then. */
   nonce?: false
-  /** Its userinfo says nothing about the email that its id_token does not. */
-  userinfo?: false
+  /** False: its userinfo says nothing about the email that its id_token does not. Always: its id_token says it in another form. */
+  userinfo?: false | 'always'
   /** May refuse by throwing AuthError. */
   refine? (claims: Claims, own: Values<Own>, answer: CallbackAnswer): Refinement
 }

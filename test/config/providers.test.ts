@@ -87,6 +87,15 @@ t.test('R78 Facebook does not start without FACEBOOK_TRUST_EMAIL=true, and says 
   t.same(problems(pair('FACEBOOK', { TRUST_EMAIL: 'true' })), [])
 })
 
+t.test('R78 no more do Amazon and Spotify, which prove no address either', async t => {
+  for (const [id, doubt] of [['AMAZON', /Amazon does not say whether/], ['SPOTIFY', /Spotify says that its email addresses are unverified/]] as const) {
+    t.match(problems(pair(id)), [new RegExp(`^${id}_TRUST_EMAIL is missing: ${id}_CLIENT_ID is set, and `)])
+    t.match(problems(pair(id)), [doubt])
+    t.match(problems(pair(id, { TRUST_EMAIL: '1' })), [new RegExp(`^${id}_TRUST_EMAIL must be true: `)])
+    t.same(problems(pair(id, { TRUST_EMAIL: 'true' })), [])
+  }
+})
+
 t.test('Apple needs a P-256 key and its names, and no client secret', async t => {
   const apple = { APPLE_CLIENT_ID: 'com.example', APPLE_TEAM_ID: 'T', APPLE_KEY_ID: 'K', APPLE_PRIVATE_KEY: pem('P-256') }
   t.same(problems(apple), [])

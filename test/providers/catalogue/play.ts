@@ -73,6 +73,7 @@ function checkAuthorization (t: Test, { id, authorization = {} }: Fixture, { sea
         ...(descriptor?.pkce !== false && { code_challenge: /^[\w-]{43}$/, code_challenge_method: 'S256' })
       }
   t.match(Object.fromEntries(searchParams), { ...usual, ...authorization }, 'the authorization URL')
+  if (descriptor?.kind !== 'oauth1') t.equal(searchParams.has('code_challenge'), descriptor?.pkce !== false, 'PKCE unless the provider refuses it')
 }
 
 /** The browser comes back from the provider, the way this provider sends it. */
