@@ -15,9 +15,7 @@ export function usualVariables (descriptor: Descriptor): Variables {
       required: true,
       read: read.text
     }),
-    ...(kind !== 'oauth1' && descriptor.mintSecret
-      ? {}
-      : { CLIENT_SECRET: variable({ description: 'Its client secret', example: 's3cr3t…', otherwise: 'off', secret: true, required: true, read: read.text }) })
+    ...clientSecret(descriptor)
   }
   if (kind === 'oidc') {
     const { issuer, scopes } = descriptor
@@ -40,7 +38,12 @@ export function usualVariables (descriptor: Descriptor): Variables {
   return {
     ...client,
     ...(kind === 'oauth2' && {
-      SCOPES: variable({ description: `Scopes to ask ${name} for`, example: 'email', default: descriptor.scopes.join(','), read: read.list })
+      SCOPES: variable({
+        description: `Scopes to ask ${name} for`,
+        example: 'email',
+        ...(descriptor.scopes.length > 0 ? { default: descriptor.scopes.join(',') } : { otherwise: 'none' }),
+        read: read.list
+      })
     }),
     ...(kind === 'oauth1' && { REQUEST_TOKEN_URL: address('Where temporary tokens come from', descriptor.requestTokenUrl) }),
     AUTHORIZATION_URL: address('Where the browser goes to sign in', authorizationUrl),
@@ -48,6 +51,13 @@ export function usualVariables (descriptor: Descriptor): Variables {
     API_URL: address('What stands before the paths of the API', apiUrl),
     ...variables
   }
+}
+
+function clientSecret (descriptor: Descriptor): Variables {
+  if (descriptor.kind !== 'oauth1' && descriptor.mintSecret) return {}
+  const secret = { description: 'Its client secret', example: 's3cr3t…', secret: true, read: read.text } as const
+  const optional = descriptor.kind === 'oauth2' && descriptor.tokenAuth?.startsWith('optional:')
+  return { CLIENT_SECRET: variable(optional ? { ...secret, otherwise: 'none' } : { ...secret, otherwise: 'off', required: true }) }
 }
 
 /** The descriptor with what the operator chose: another issuer means other endpoints, to be discovered. */

@@ -95,7 +95,9 @@ export function oauth1Provider (descriptor: OAuth1Descriptor, settings: OAuth1Se
     async identify ({ oauth_verifier: verifier = '' }, { kept: { token: temporary = '', secret: temporarySecret = '' } }) {
       const { token, secret, answer } = await askForToken(tokenUrl, { oauth_token: temporary, oauth_verifier: verifier }, temporarySecret)
       const api = apiOf(token, secret)
-      const found = await readAnswers(() => typeof profile === 'function' ? profile(api, own, { token: answer }) : profileByPaths(api, profile))
+      const found = await readAnswers(() => typeof profile === 'function'
+        ? profile(api, own, { token: answer, clientId, clientSecret, now: epochSeconds(clock) })
+        : profileByPaths(api, profile))
       const identity = identityOf(id, found)
       await checkMembership(descriptor, own, api)
       return isRestricted(descriptor, own) ? { identity, grant: { accessToken: token, tokenSecret: secret } } : { identity }
