@@ -5,6 +5,7 @@ import { github } from './catalogue/github.ts'
 import { google } from './catalogue/google.ts'
 import { kakao } from './catalogue/kakao.ts'
 import { line } from './catalogue/line.ts'
+import { mediawiki } from './catalogue/mediawiki.ts'
 import { microsoft } from './catalogue/microsoft.ts'
 import { naver } from './catalogue/naver.ts'
 import { notion } from './catalogue/notion.ts'
@@ -26,6 +27,7 @@ export const catalogue: Catalogue = {
   figma,
   kakao,
   line,
+  mediawiki,
   naver,
   notion,
   vk,
