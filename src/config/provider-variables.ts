@@ -16,18 +16,7 @@ export function usualVariables (descriptor: Descriptor): Variables {
       required: true,
       read: read.credential
     }),
-    ...(kind !== 'oauth1' && descriptor.mintSecret
-      ? {}
-      : {
-          CLIENT_SECRET: variable({
-            description: 'Its client secret',
-            example: 's3cr3t…',
-            otherwise: 'off',
-            secret: true,
-            required: true,
-            read: read.credential
-          })
-        })
+    ...clientSecret(descriptor)
   }
   if (kind === 'oidc') {
     const { issuer, issuerExample = 'https://login.example.com', scopes } = descriptor
@@ -65,6 +54,13 @@ export function usualVariables (descriptor: Descriptor): Variables {
     API_URL: address('What stands before the paths of the API', apiUrl),
     ...variables
   }
+}
+
+function clientSecret (descriptor: Descriptor): Variables {
+  if (descriptor.kind !== 'oauth1' && descriptor.mintSecret) return {}
+  const secret = { description: 'Its client secret', example: 's3cr3t…', secret: true, read: read.credential } as const
+  const optional = descriptor.kind === 'oauth2' && descriptor.tokenAuth?.startsWith('optional:')
+  return { CLIENT_SECRET: variable(optional ? { ...secret, otherwise: 'none' } : { ...secret, otherwise: 'off', required: true }) }
 }
 
 /** The descriptor with what the operator chose: another issuer means other endpoints, to be discovered. */

@@ -1,16 +1,17 @@
 import { variable } from '../config/variables.ts'
 
 /**
- * `<ID>_TRUST_EMAIL` of a provider that gives out addresses and no proof of whose they are: without it there is no start.
- * @param doubt what the provider says about its addresses, or leaves unsaid
+ * `_TRUST_EMAIL`, for a provider that gives out an address and no proof of whose it is: an operator who does not accept
+ * that cannot switch the provider on.
+ * @param doubt what the provider says of its addresses, or leaves unsaid
  */
-export function trustEmail (id: string, doubt: string) {
-  const why = `${doubt}: ${id}_TRUST_EMAIL=true accepts that anyone may sign in with an address that was never verified`
+export function trustEmail (name: string, doubt = `${name} does not say whether an email address is verified`) {
+  const why = `${doubt}: ${name.toUpperCase()}_TRUST_EMAIL=true accepts that anyone may sign in with an address that ${name} did not verify`
   return variable({
     description: `Must be \`true\`: ${doubt}`,
     example: 'true',
     required: why,
-    read (value: string): boolean {
+    read (value) {
       if (value !== 'true') throw new Error(`must be true: ${why}`)
       return true
     }

@@ -79,21 +79,30 @@ t.test('a near miss of any provider\'s variable is pointed out', async t => {
   t.match(problems(pair('FACEBOK')), [/did you mean FACEBOOK_CLIENT_ID\?/, /did you mean FACEBOOK_CLIENT_SECRET\?/])
 })
 
-t.test('R78 Facebook does not start without FACEBOOK_TRUST_EMAIL=true, and says why', async t => {
-  const why = /Facebook does not say whether an email address is verified/
-  t.match(problems(pair('FACEBOOK')), [/^FACEBOOK_TRUST_EMAIL is missing: FACEBOOK_CLIENT_ID is set, and Facebook does not say/])
-  t.match(problems(pair('FACEBOOK', { TRUST_EMAIL: 'false' })), [why])
-  t.match(problems(pair('FACEBOOK', { TRUST_EMAIL: 'yes' })), [why])
-  t.same(problems(pair('FACEBOOK', { TRUST_EMAIL: 'true' })), [])
+for (const name of ['Amazon', 'Facebook', 'Figma', 'LINE', 'Naver', 'Notion', 'VK', 'Yandex']) {
+  const id = name.toUpperCase()
+  t.test(`R78 ${name} does not start without ${id}_TRUST_EMAIL=true, and says why`, async t => {
+    const why = new RegExp(`${name} does not say whether an email address is verified: ${id}_TRUST_EMAIL=true accepts`)
+    t.match(problems(pair(id)), [new RegExp(`^${id}_TRUST_EMAIL is missing: ${id}_CLIENT_ID is set, and ${name} does not say`)])
+    t.match(problems(pair(id, { TRUST_EMAIL: 'false' })), [why])
+    t.match(problems(pair(id, { TRUST_EMAIL: 'yes' })), [why])
+    t.same(problems(pair(id, { TRUST_EMAIL: 'true' })), [])
+  })
+}
+
+t.test('whoever does not say whether an email is verified is one of these', async t => {
+  t.same(Object.entries(catalogue).filter(([, { variables }]) => variables?.['TRUST_EMAIL']).map(([id]) => id).sort(),
+    ['amazon', 'facebook', 'figma', 'line', 'naver', 'notion', 'spotify', 'vk', 'yandex'])
 })
 
-t.test('R78 no more do Amazon and Spotify, which prove no address either', async t => {
-  for (const [id, doubt] of [['AMAZON', /Amazon does not say whether/], ['SPOTIFY', /Spotify says that its email addresses are unverified/]] as const) {
-    t.match(problems(pair(id)), [new RegExp(`^${id}_TRUST_EMAIL is missing: ${id}_CLIENT_ID is set, and `)])
-    t.match(problems(pair(id)), [doubt])
-    t.match(problems(pair(id, { TRUST_EMAIL: '1' })), [new RegExp(`^${id}_TRUST_EMAIL must be true: `)])
-    t.same(problems(pair(id, { TRUST_EMAIL: 'true' })), [])
-  }
+t.test('VK may go without a secret, and nobody else may', async t => {
+  t.same(problems({ VK_CLIENT_ID: 'id', VK_TRUST_EMAIL: 'true' }), [])
+  t.match(problems({ KAKAO_CLIENT_ID: 'id' }), [/^KAKAO_CLIENT_SECRET is missing/])
+})
+
+t.test('R78 no more does Spotify, which says so of its addresses', async t => {
+  t.match(problems(pair('SPOTIFY')), [/^SPOTIFY_TRUST_EMAIL is missing: SPOTIFY_CLIENT_ID is set, and Spotify says that its email addresses are unverified/])
+  t.same(problems(pair('SPOTIFY', { TRUST_EMAIL: 'true' })), [])
 })
 
 t.test('Apple needs a P-256 key and its names, and no client secret', async t => {

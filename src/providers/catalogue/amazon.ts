@@ -12,7 +12,7 @@ export const amazon = oauth2({
   tokenUrl: 'https://api.amazon.com/auth/o2/token',
   apiUrl: 'https://api.amazon.com',
   scopes: ['profile'],
-  variables: { TRUST_EMAIL: trustEmail('AMAZON', 'Amazon does not say whether an email address is verified') },
+  variables: { TRUST_EMAIL: trustEmail('Amazon') },
 
   async profile (api, { TRUST_EMAIL: trusted }) {
     const { user_id: subject, email, name } = await api.get('/user/profile')

@@ -17,7 +17,7 @@ export const facebook = oauth2({
   apiAuth: 'query:access_token',
   scopes: ['email', 'public_profile'],
   scopeSeparator: ',',
-  variables: { TRUST_EMAIL: trustEmail('FACEBOOK', 'Facebook does not say whether an email address is verified') },
+  variables: { TRUST_EMAIL: trustEmail('Facebook') },
 
   // A token of another app would be as good as ours at /me: debug_token says for whom and of whom it is.
   async profile (api, { TRUST_EMAIL: trusted }, { accessToken, clientId, clientSecret }) {

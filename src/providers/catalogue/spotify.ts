@@ -15,7 +15,7 @@ export const spotify = oauth2({
   apiUrl: 'https://api.spotify.com/v1',
   tokenAuth: 'basic',
   scopes: ['user-read-email'],
-  variables: { TRUST_EMAIL: trustEmail('SPOTIFY', 'Spotify says that its email addresses are unverified') },
+  variables: { TRUST_EMAIL: trustEmail('Spotify', 'Spotify says that its email addresses are unverified') },
 
   // `id` may change; `account_id` is documented not to.
   async profile (api, { TRUST_EMAIL: trusted }) {

@@ -58,7 +58,7 @@ export async function play (t: Test, fixture: Fixture, { fake, appWith }: Awaite
   const location = new URL(String(start.headers['location']))
   nonce = location.searchParams.get('nonce') ?? ''
   if (!variation.env) checkAuthorization(t, fixture, location, url)
-  return bringBack(browser, fixture, location, variation.callback)
+  return bringBack(browser, fixture, location, variation.callback ?? fixture.callback)
 }
 
 function checkAuthorization (t: Test, { id, authorization = {} }: Fixture, { searchParams }: URL, url: string): void {
