@@ -7,6 +7,7 @@ import { callbackUrl } from '../providers/index.ts'
 import { explainProblems } from './explain.ts'
 
 const graceMs = 12_000
+const flushMs = 1_000
 
 /** Starts the service and stays until SIGTERM or SIGINT: then finishes what is under way and exits 0. */
 export async function serveCommand (env: Environment): Promise<number | undefined> {
@@ -27,7 +28,8 @@ export async function serveCommand (env: Environment): Promise<number | undefine
       else app.log.info('stopping')
       await app.close()
       app.log.info('stopped')
-      await new Promise<void>(resolve => log.flush(() => resolve()))
+      // A reader that has stopped reading does not keep us.
+      await new Promise<void>(resolve => { log.flush(() => resolve()); setTimeout(resolve, flushMs) })
     })
     for (const warning of config.warnings) app.log.warn(warning)
     await app.listen({ ...config.listen, listenTextResolver: address => `listening on ${address}` })
