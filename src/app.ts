@@ -1,4 +1,3 @@
-import cookie from '@fastify/cookie'
 import formbody from '@fastify/formbody'
 import Fastify, { LogController, type FastifyInstance } from 'fastify'
 import type { DestinationStream } from 'pino'
@@ -97,7 +96,6 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   logRequests(app)
   await describeApi(app, packageJson.version)
   for (const schema of sharedSchemas) app.addSchema(schema)
-  await app.register(cookie)
   await app.register(formbody, { bodyLimit: requestLimits.bodyBytes })
   app.removeContentTypeParser('text/plain')
   await rateLimits(app, config.rateLimit)

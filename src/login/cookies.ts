@@ -1,4 +1,3 @@
-import type { CookieSerializeOptions } from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
 import type { IssuedToken } from '../tokens/access-tokens.ts'
@@ -9,43 +8,56 @@ type CookieSettings = Pick<Config, 'secure' | 'cookieDomain'>
 export const cookieName = (name: string, secure: boolean): string =>
   `${secure ? '__Host-' : ''}handstamp${name && `-${name}`}`
 
-export const cookieOptions = (secure: boolean): CookieSerializeOptions =>
-  ({ httpOnly: true, secure, path: '/', sameSite: 'lax' })
+/** Sets and clears cookies that share their attributes. What we put in them is base64url and dots: nothing needs escaping. */
+export function cookieWriter (secure: boolean, domain?: string) {
+  const attributes = `${domain ? `; Domain=${domain}` : ''}; Path=/; HttpOnly${secure ? '; Secure' : ''}; SameSite=Lax`
+  return {
+    set (reply: FastifyReply, name: string, value: string, maxAge: number): void {
+      reply.header('set-cookie', `${name}=${value}; Max-Age=${maxAge}${attributes}`)
+    },
 
-/**
- * A cookie of ours, unless the browser brought two of that name: then somebody planted one, and neither counts.
- */
-export function readCookie (request: FastifyRequest, name: string): string | undefined {
-  const value = request.cookies[name]
-  if (!value) return undefined
-  const header = request.headers.cookie ?? ''
-  let seen = 0
-  for (let at = header.indexOf(name); at >= 0; at = header.indexOf(name, at + name.length)) {
-    const before = header.slice(0, at).trimEnd()
-    if ((before === '' || before.endsWith(';')) && /^\s*=/.test(header.slice(at + name.length, at + name.length + 8))) seen++
+    clear (reply: FastifyReply, name: string): void {
+      reply.header('set-cookie', `${name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${attributes}`)
+    }
   }
-  return seen === 1 ? value : undefined
+}
+
+export type CookieWriter = ReturnType<typeof cookieWriter>
+
+/** The cookies a browser sent, in its order and spelling. */
+export function sentCookies ({ headers: { cookie } }: FastifyRequest): Array<[name: string, value: string]> {
+  if (cookie === undefined) return []
+  return cookie.split(';').filter(pair => pair.includes('=')).map(pair => {
+    const at = pair.indexOf('=')
+    return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()]
+  })
+}
+
+/** A cookie of ours, unless the browser brought two of that name: then somebody planted one, and neither counts. */
+export function readCookie (request: FastifyRequest, name: string): string | undefined {
+  const [found, another] = sentCookies(request).filter(([sent]) => sent === name)
+  return another === undefined && found?.[1] ? found[1] : undefined
 }
 
 /** The cookies of a session: all set or all cleared at once. */
 export function sessionCookies ({ secure, cookieDomain }: CookieSettings) {
   const access = cookieDomain ? '__Secure-handstamp' : cookieName('', secure)
   const refresh = cookieName('refresh', secure)
-  const options = cookieOptions(secure)
-  const accessOptions = cookieDomain ? { ...options, domain: cookieDomain } : options
+  const accessCookie = cookieWriter(secure, cookieDomain)
+  const hostCookie = cookieWriter(secure)
 
   return {
     /** The access token the browser brought. */
     read: (request: FastifyRequest): string | undefined => readCookie(request, access),
 
     set (reply: FastifyReply, { token, expiresIn }: IssuedToken): void {
-      reply.setCookie(access, token, { ...accessOptions, maxAge: expiresIn })
-      reply.clearCookie(refresh, options) // whatever an earlier session left
+      accessCookie.set(reply, access, token, expiresIn)
+      hostCookie.clear(reply, refresh) // whatever an earlier session left
     },
 
     clear (reply: FastifyReply): void {
-      reply.clearCookie(access, accessOptions)
-      reply.clearCookie(refresh, options)
+      accessCookie.clear(reply, access)
+      hostCookie.clear(reply, refresh)
     }
   }
 }

@@ -4,7 +4,7 @@ import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
-import { cookieName, cookieOptions, readCookie } from './cookies.ts'
+import { cookieName, cookieWriter, readCookie, sentCookies, type CookieWriter } from './cookies.ts'
 
 /** One login attempt. All of it lives sealed in a cookie of the browser that started it; we keep nothing. */
 export interface Flow {
@@ -28,15 +28,15 @@ const flowId = (state: string): string => state.slice(0, idLength)
 /** Seals flows into cookies and opens them again. */
 export class Flows {
   readonly #box: SecretBox
-  readonly #secure: boolean
   readonly #clock: Clock
   readonly #prefix: string
+  readonly #cookie: CookieWriter
 
   constructor (box: SecretBox, secure: boolean, clock: Clock) {
     this.#box = box
-    this.#secure = secure
     this.#clock = clock
     this.#prefix = cookieName('flow-', secure)
+    this.#cookie = cookieWriter(secure)
   }
 
   /** Nine characters of time, so that the oldest of several can be told by name, then randomness. */
@@ -51,10 +51,10 @@ export class Flows {
   /** Sets the cookie of a new flow; of more than five in this browser, the oldest goes. */
   keep (request: FastifyRequest, reply: FastifyReply, flow: Omit<Flow, 'startedAt'>): void {
     const name = this.#prefix + flowId(flow.state)
-    const sealed = this.#box.seal(JSON.stringify({ ...flow, startedAt: epochSeconds(this.#clock) }), name)
-    const others = Object.keys(request.cookies).filter(other => other.startsWith(this.#prefix)).sort()
+    const sealed = this.#box.seal(JSON.stringify({ startedAt: epochSeconds(this.#clock), ...flow }), name)
+    const others = sentCookies(request).map(([other]) => other).filter(other => other.startsWith(this.#prefix)).sort()
     for (const oldest of others.slice(0, Math.max(0, others.length - maxLive + 1))) this.#clear(reply, oldest)
-    reply.setCookie(name, sealed, { ...cookieOptions(this.#secure), maxAge: flowSeconds })
+    this.#cookie.set(reply, name, sealed, flowSeconds)
   }
 
   /**
@@ -85,7 +85,7 @@ export class Flows {
   }
 
   #clear (reply: FastifyReply, name: string): void {
-    if (/^[\w-]+$/.test(name)) reply.clearCookie(name, cookieOptions(this.#secure))
+    if (/^[\w-]+$/.test(name)) this.#cookie.clear(reply, name)
   }
 }
 
