@@ -14,7 +14,7 @@ import { Flows } from './login/flow.ts'
 import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
 import { logRequests, logSerializers } from './plugins/log.ts'
 import { describeApi } from './plugins/openapi.ts'
-import { rateLimits, refuseOversize, requestLimits } from './plugins/request-limits.ts'
+import { limitHandlers, rateLimits, refuseOversize, requestLimits } from './plugins/request-limits.ts'
 import { securityHeaders, sendSecurityHeaders } from './plugins/security-headers.ts'
 import { signatureCheck } from './plugins/signature-check.ts'
 import { callbackUrl, configuredProviders } from './providers/index.ts'
@@ -50,7 +50,6 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
     bodyLimit: requestLimits.bodyBytes,
     requestTimeout: requestLimits.requestMs,
-    handlerTimeout: requestLimits.handlerMs,
     connectionTimeout: 30_000,
     keepAliveTimeout: 72_000,
     http: { headersTimeout: requestLimits.headersMs, maxHeaderSize: requestLimits.headerBytes },
@@ -87,6 +86,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   for (const provider of [...configuredProviders(config, clock, warn), ...(dev ? [dev.provider] : [])]) providers.set(provider.id, provider)
 
   handleErrors(app)
+  limitHandlers(app)
   sendSecurityHeaders(app, headers)
   refuseOversize(app)
   app.addHook('onRequest', (request, _reply, done) => {
@@ -98,7 +98,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   for (const schema of sharedSchemas) app.addSchema(schema)
   await app.register(formbody, { bodyLimit: requestLimits.bodyBytes })
   app.removeContentTypeParser('text/plain')
-  await rateLimits(app, config.rateLimit)
+  rateLimits(app, config.rateLimit)
 
   await app.register(health, { store, isStopping: () => stopping })
   await app.register(wellKnown, { prefix: '/.well-known', publicUrl: config.publicUrl, keys })

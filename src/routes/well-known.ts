@@ -36,14 +36,14 @@ const schema = (operationId: string, summary: string, description: string) => ({
 const wellKnown: FastifyPluginAsync<WellKnownOptions> = async (app, { publicUrl, keys }) => {
   const jwks = documentOf(keys.jwks)
   const metadata = documentOf(discoveryDocument(publicUrl, keys.current.alg))
-  const open = { exposeHeadRoute: true }
+  const open = { exposeHeadRoute: true, config: { neverLate: true } }
 
   app.get('/jwks.json', { ...open, schema: schema('jwks', 'Public keys of our tokens', 'A JSON Web Key Set (RFC 7517)') },
-    async (request, reply) => send(request, reply, jwks))
+    (request, reply) => { send(request, reply, jwks) })
   app.get('/openid-configuration', { ...open, schema: schema('openidConfiguration', 'OpenID Connect discovery', 'Provider metadata') },
-    async (request, reply) => send(request, reply, metadata))
+    (request, reply) => { send(request, reply, metadata) })
   app.get('/oauth-authorization-server', { ...open, schema: schema('oauthMetadata', 'OAuth discovery', 'Authorization server metadata (RFC 8414)') },
-    async (request, reply) => send(request, reply, metadata))
+    (request, reply) => { send(request, reply, metadata) })
 }
 
 function send (request: FastifyRequest, reply: FastifyReply, { body, etag }: PublicDocument) {
