@@ -1,7 +1,7 @@
-import cors from '@fastify/cors'
 import { AuthError } from '../errors.ts'
 import type { SessionCookies } from '../login/cookies.ts'
 import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
+import { allowOrigins } from '../plugins/cors.ts'
 import { audit } from '../plugins/log.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
 import type { Sessions } from '../tokens/sessions.ts'
@@ -56,18 +56,9 @@ const logoutSchema = {
 const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, cookies, returnTo: rules, sessionMaxSeconds }) => {
   const trusted = trustedOrigins(rules)
   const answers = new WeakMap<AccessTokenClaims, string>()
-  const shared = { credentials: true, methods: ['GET', 'POST', 'DELETE'], maxAge: 600 }
-  // Preflights of the routes here; any other address under this prefix answers as if there were no CORS.
-  await app.register(cors, {
-    delegator: ({ url, method, headers }, done) => {
-      const [path = ''] = url.split('?')
-      // An OPTIONS that is no preflight is a method like any other: the plugin would refuse it in its own words.
-      const applies = method !== 'OPTIONS' || (headers.origin && headers['access-control-request-method'])
-      done(null, { ...shared, origin: applies && corsPaths.has(path) ? [...trusted] : false })
-    }
-  })
+  await allowOrigins(app, trusted)
 
-  app.get('/me', { schema: meSchema, exposeHeadRoute: true }, async (request, reply) => {
+  app.get('/me', { schema: meSchema, exposeHeadRoute: true, config: { neverLate: true } }, (request, reply) => {
     const claims = verifier.verify(presentedToken(request, cookies).token)
     let body = answers.get(claims)
     if (body === undefined) {
@@ -75,7 +66,7 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, c
       body = JSON.stringify({ ...userOf(claims), session: { id: claims.sid, expires_at: expiresAt } })
       answers.set(claims, body)
     }
-    return reply.header('content-type', 'application/json; charset=utf-8').send(body)
+    reply.header('content-type', 'application/json; charset=utf-8').send(body)
   })
 
   app.post('/logout', { schema: logoutSchema }, async (request, reply) => {
@@ -106,7 +97,5 @@ function stillValid (verify: () => AccessTokenClaims): AccessTokenClaims | undef
     return undefined
   }
 }
-
-const corsPaths = new Set(['/auth/me', '/auth/logout'])
 
 export default session
