@@ -43,7 +43,7 @@ const allowed: Record<string, Record<string, 'all' | 'type'>> = {
   config: { 'login/return-to.ts': 'all', 'login/email-policy.ts': 'all', 'tokens/claims.ts': 'all' },
   stores: { config: 'type' },
   keys: { stores: 'all', config: 'type', errors: 'all' },
-  providers: { errors: 'all', stores: 'all', config: 'all', 'strict-json': 'all' },
+  providers: { errors: 'all', keys: 'all', stores: 'all', config: 'all', 'strict-json': 'all' },
   tokens: { keys: 'all', stores: 'all', errors: 'all', config: 'type', providers: 'type', 'strict-json': 'all' },
   login: { errors: 'all', keys: 'all', stores: 'all', config: 'type', providers: 'type', tokens: 'type' },
   dev: { keys: 'all', stores: 'all', providers: 'all' },

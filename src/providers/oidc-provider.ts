@@ -47,7 +47,7 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
       connectedTo = endpoints
       connection = open(endpoints)
     }
-    return connection
+    return await connection
   }
 
   async function open (endpoints: OidcEndpoints): Promise<Connection> {
@@ -94,9 +94,9 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
 
     async authorize (state, nonce, passedOn) {
       const { client } = await connect()
-      const { url, verifier } = await client.authorize(state)
-      const more = new URLSearchParams({ nonce, ...passedOn }).toString()
-      return { url: `${url}&${more}`, verifier }
+      const { url, verifier } = client.authorize(state)
+      const more = new URLSearchParams(passedOn).toString()
+      return { url: `${url}&nonce=${nonce}${more && `&${more}`}`, verifier }
     },
 
     async checkIssuer (iss) {
