@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
+import { epochSeconds, type Clock } from '../stores/store.ts'
 import type { IssuedToken } from '../tokens/access-tokens.ts'
+import type { RefreshedSession } from '../tokens/sessions.ts'
 
 type CookieSettings = Pick<Config, 'secure' | 'cookieDomain'>
 
@@ -40,7 +42,7 @@ export function readCookie (request: FastifyRequest, name: string): string | und
 }
 
 /** The cookies of a session: all set or all cleared at once. */
-export function sessionCookies ({ secure, cookieDomain }: CookieSettings) {
+export function sessionCookies ({ secure, cookieDomain }: CookieSettings, clock: Clock) {
   const access = cookieDomain ? '__Secure-handstamp' : cookieName('', secure)
   const refresh = cookieName('refresh', secure)
   const accessCookie = cookieWriter(secure, cookieDomain)
@@ -50,9 +52,12 @@ export function sessionCookies ({ secure, cookieDomain }: CookieSettings) {
     /** The access token the browser brought. */
     read: (request: FastifyRequest): string | undefined => readCookie(request, access),
 
-    set (reply: FastifyReply, { token, expiresIn }: IssuedToken): void {
+    /** The refresh token the browser brought. */
+    readRefresh: (request: FastifyRequest): string | undefined => readCookie(request, refresh),
+
+    set (reply: FastifyReply, { token, expiresIn }: IssuedToken, { refreshToken, idleEndsAt }: RefreshedSession): void {
       accessCookie.set(reply, access, token, expiresIn)
-      hostCookie.clear(reply, refresh) // whatever an earlier session left
+      hostCookie.set(reply, refresh, refreshToken, idleEndsAt - epochSeconds(clock))
     },
 
     clear (reply: FastifyReply): void {

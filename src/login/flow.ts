@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
+import type { Kept } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import { cookieName, cookieWriter, readCookie, sentCookies, type CookieWriter } from './cookies.ts'
 
@@ -11,7 +12,8 @@ export interface Flow {
   provider: string
   state: string
   nonce: string
-  verifier: string
+  /** What the provider wants to find again. */
+  kept: Kept
   /** Checked and normalised; absent where the start named none. */
   returnTo?: string
   /** epoch seconds */

@@ -53,8 +53,8 @@ export function addressBucket (ip: string): string {
 export type RateGroup = 'starts' | 'callbacks' | 'tokens'
 
 /**
- * Counts requests a minute and address, over all routes of a group together; 0 counts nothing. @fastify/rate-limit would
- * count each route by itself, and costs as much as the rest of a login start does without its cryptography.
+ * Counts requests a minute and address, over all routes of a group together; 0 counts nothing. The memory store of
+ * @fastify/rate-limit would count each route by itself.
  */
 export function rateLimits (app: FastifyInstance, perMinute: number): void {
   if (perMinute === 0) return
