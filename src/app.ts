@@ -68,6 +68,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false, validateSchema: false } }
   })
   app.setSerializerCompiler(() => data => JSON.stringify(data))
+  await app.register(cookie, { hook: false }) // login/cookies.ts looks for the few of ours, where they are needed
   let stopping = false
 
   const warn = (message: string, error?: unknown) => app.log.warn({ err: error }, message)
@@ -87,9 +88,9 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   await keys.watch(inUse => verifier.useKeys(inUse))
   const statusLists = config.token.status ? new StatusLists({ ...config, store, keys, revocations, clock }) : undefined
   const flowBox = secretBox(secrets, 'flows')
-  const flows = new Flows(flowBox, config.secure, clock)
+  const flows = new Flows(flowBox, config.secure, app.serializeCookie, clock)
   const postedAnswers = new PostedAnswers(secretBox(secrets, 'posted-answers'), clock)
-  const cookies = sessionCookies(config, clock)
+  const cookies = sessionCookies(config, app.serializeCookie, clock)
   const memberships = config.recheckMembership ? new Memberships({ providers, box: secretBox(secrets, 'grants'), clock, warn }) : undefined
   const { digest: logDigest } = secretBox(secrets, 'log')
 
@@ -115,7 +116,6 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   logRequests(app)
   await describeApi(app, packageJson.version)
   for (const schema of sharedSchemas) app.addSchema(schema)
-  await app.register(cookie, { hook: false }) // login/cookies.ts reads the few it looks for, where it looks
   await app.register(formbody, { bodyLimit: requestLimits.bodyBytes })
   app.removeContentTypeParser('text/plain')
   rateLimits(app, config.rateLimit)

@@ -1,4 +1,5 @@
 // What a finished login does last: signs an access token and sets the session's cookies.
+import cookie from '@fastify/cookie'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,10 +15,11 @@ process.on('SIGTERM', () => { rmSync(dataDir, { recursive: true }); process.exit
 const config = loadConfig({ DATA_DIR: dataDir })
 const { keys, sessions } = await openState(config, { clock: Date.now, admits: () => true, onStore () {}, onProblem () {}, onEvent () {} })
 const accessTokens = new AccessTokens(keys, config, Date.now)
-const cookies = sessionCookies(config, Date.now)
 const session = await sessions.start(ada, 0)
 
 const app = fastify()
+await app.register(cookie, { hook: false })
+const cookies = sessionCookies(config, app.serializeCookie, Date.now)
 app.get('/', async (_request, reply) => {
   const issued = await accessTokens.issue(session)
   cookies.set(reply, issued, session)

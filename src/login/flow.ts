@@ -5,7 +5,7 @@ import { randomId } from '../keys/randomness.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import type { Kept } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
-import { cookieName, cookieOptions, readCookie, sentCookies } from './cookies.ts'
+import { cookieName, cookieWriter, readCookie, sentCookies, type SerializeCookie } from './cookies.ts'
 
 /** One login attempt. All of it lives sealed in a cookie of the browser that started it; we keep nothing. */
 export interface Flow {
@@ -34,13 +34,13 @@ export class Flows {
   readonly #box: SecretBox
   readonly #clock: Clock
   readonly #prefix: string
-  readonly #cookieOptions: ReturnType<typeof cookieOptions>
+  readonly #writer: ReturnType<typeof cookieWriter>
 
-  constructor (box: SecretBox, secure: boolean, clock: Clock) {
+  constructor (box: SecretBox, secure: boolean, serialize: SerializeCookie, clock: Clock) {
     this.#box = box
     this.#clock = clock
     this.#prefix = cookieName('flow-', secure)
-    this.#cookieOptions = cookieOptions(secure)
+    this.#writer = cookieWriter(serialize, secure)
   }
 
   /** Nine characters of time, so that the oldest of several can be told by name, then randomness. */
@@ -97,11 +97,11 @@ export class Flows {
 
   #set (reply: FastifyReply, flow: Flow, maxAge: number): void {
     const name = this.#prefix + flowId(flow.state)
-    reply.setCookie(name, this.#box.seal(JSON.stringify(flow), name), { ...this.#cookieOptions, maxAge })
+    this.#writer.set(reply, name, this.#box.seal(JSON.stringify(flow), name), maxAge)
   }
 
   #clear (reply: FastifyReply, name: string): void {
-    if (/^[\w-]+$/.test(name)) reply.clearCookie(name, this.#cookieOptions)
+    if (/^[\w-]+$/.test(name)) this.#writer.clear(reply, name)
   }
 }
 
