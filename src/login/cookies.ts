@@ -1,5 +1,5 @@
-import type { CookieSerializeOptions } from '@fastify/cookie'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { SerializeOptions } from '@fastify/cookie'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import type { IssuedToken } from '../tokens/access-tokens.ts'
@@ -11,30 +11,49 @@ type CookieSettings = Pick<Config, 'secure' | 'cookieDomain'>
 export const cookieName = (name: string, secure: boolean): string =>
   `${secure ? '__Host-' : ''}handstamp${name && `-${name}`}`
 
-export const cookieOptions = (secure: boolean): CookieSerializeOptions =>
-  ({ httpOnly: true, secure, path: '/', sameSite: 'lax' })
+/** What @fastify/cookie writes a cookie with. */
+export type SerializeCookie = FastifyInstance['serializeCookie']
 
 /**
- * A cookie of ours, unless the browser brought two of that name: then somebody planted one, and neither counts.
+ * Sets and clears cookies that share their attributes, which are written once: a login start does little else. What we
+ * put in them is base64url and dots, so that nothing needs escaping.
  */
-export function readCookie (request: FastifyRequest, name: string): string | undefined {
-  const value = request.cookies[name]
-  if (!value) return undefined
-  const header = request.headers.cookie ?? ''
-  let seen = 0
-  for (let at = header.indexOf(name); at >= 0; at = header.indexOf(name, at + name.length)) {
-    const before = header.slice(0, at).trimEnd()
-    if ((before === '' || before.endsWith(';')) && /^\s*=/.test(header.slice(at + name.length, at + name.length + 8))) seen++
+export function cookieWriter (serialize: SerializeCookie, secure: boolean, domain?: string) {
+  const options: SerializeOptions = { httpOnly: true, secure, path: '/', sameSite: 'lax', ...(domain && { domain }) }
+  const attributes = serialize('n', 'v', options).slice('n=v'.length)
+  const cleared = serialize('n', '', { ...options, maxAge: 0, expires: new Date(0) }).slice('n'.length)
+  return {
+    set (reply: FastifyReply, name: string, value: string, maxAge: number): void {
+      reply.header('set-cookie', `${name}=${value}; Max-Age=${maxAge}${attributes}`)
+    },
+
+    clear (reply: FastifyReply, name: string): void {
+      reply.header('set-cookie', name + cleared)
+    }
   }
-  return seen === 1 ? value : undefined
+}
+
+/** The cookies a browser sent, in its order: a parser that keeps one of two would hide that there are two. */
+export function sentCookies ({ headers: { cookie } }: FastifyRequest): Array<[name: string, value: string]> {
+  if (cookie === undefined) return []
+  return cookie.split(';').filter(pair => pair.includes('=')).map(pair => {
+    const at = pair.indexOf('=')
+    return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()]
+  })
+}
+
+/** A cookie of ours, unless the browser brought two of that name: then somebody planted one, and neither counts. */
+export function readCookie (request: FastifyRequest, name: string): string | undefined {
+  const [found, another] = sentCookies(request).filter(([sent]) => sent === name)
+  return another === undefined && found?.[1] ? found[1] : undefined
 }
 
 /** The cookies of a session: all set or all cleared at once. */
-export function sessionCookies ({ secure, cookieDomain }: CookieSettings, clock: Clock) {
+export function sessionCookies ({ secure, cookieDomain }: CookieSettings, serialize: SerializeCookie, clock: Clock) {
   const access = cookieDomain ? '__Secure-handstamp' : cookieName('', secure)
   const refresh = cookieName('refresh', secure)
-  const options = cookieOptions(secure)
-  const accessOptions = cookieDomain ? { ...options, domain: cookieDomain } : options
+  const accessWriter = cookieWriter(serialize, secure, cookieDomain)
+  const refreshWriter = cookieWriter(serialize, secure)
 
   return {
     /** The access token the browser brought. */
@@ -44,13 +63,13 @@ export function sessionCookies ({ secure, cookieDomain }: CookieSettings, clock:
     readRefresh: (request: FastifyRequest): string | undefined => readCookie(request, refresh),
 
     set (reply: FastifyReply, { token, expiresIn }: IssuedToken, { refreshToken, idleEndsAt }: RefreshedSession): void {
-      reply.setCookie(access, token, { ...accessOptions, maxAge: expiresIn })
-      reply.setCookie(refresh, refreshToken, { ...options, maxAge: idleEndsAt - epochSeconds(clock) })
+      accessWriter.set(reply, access, token, expiresIn)
+      refreshWriter.set(reply, refresh, refreshToken, idleEndsAt - epochSeconds(clock))
     },
 
     clear (reply: FastifyReply): void {
-      reply.clearCookie(access, accessOptions)
-      reply.clearCookie(refresh, options)
+      accessWriter.clear(reply, access)
+      refreshWriter.clear(reply, refresh)
     }
   }
 }
