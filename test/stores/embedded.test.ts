@@ -93,8 +93,26 @@ t.test('a folder that cannot be written is told as it is', async t => {
   writeFileSync(file, '')
   await t.rejects(EmbeddedStore.open(join(file, 'folder')), { code: 'ENOTDIR' })
   mkdirSync(`${file}.d/handstamp.mdb-lock`, { recursive: true })
-  await t.rejects(EmbeddedStore.open(`${file}.d`), { name: 'StoreError', message: /cannot be (made|opened)/ })
+  await t.rejects(EmbeddedStore.open(`${file}.d`), { name: 'StoreError', message: /cannot be opened/ })
 })
+
+t.test('a file system without hard links is told as it is, and nothing is left there', async t => {
+  const folder = temporaryFolder(t)
+  replaceInFs(t, 'linkSync', () => { throw Object.assign(new Error('not permitted'), { code: 'EPERM' }) })
+  await t.rejects(EmbeddedStore.open(folder), { name: 'StoreError', message: /cannot be made/, cause: { code: 'EPERM' } })
+  t.same(readdirSync(folder), [])
+})
+
+/** For modules that imported it, too. */
+function replaceInFs (t: Teardown, name: 'linkSync' | 'readFileSync', value: () => never): void {
+  const original = fs[name]
+  t.teardown(() => {
+    Object.assign(fs, { [name]: original })
+    syncBuiltinESMExports()
+  })
+  Object.assign(fs, { [name]: value })
+  syncBuiltinESMExports()
+}
 
 t.test('a store that is closed serves nothing', async t => {
   const store = await EmbeddedStore.open(temporaryFolder(t))
@@ -131,12 +149,14 @@ const damages: Record<string, (path: string) => void> = {
   'pages with more than fits': path => overwritePages(path, page => page.fill(0xff, 20, 22)),
   'a text': path => writeFileSync(path, 'Dear diary,\n'.repeat(1_000)),
   'an entry outside its page': path => overwritePages(path, page => page.writeUInt16LE(0xfff0, 24)),
-  'an entry larger than its page': path => overwritePages(path, page => page.writeUInt16LE(0xffff, (24 + page.readUInt16LE(24)) % 4_000)),
+  'an entry larger than its page': path => overwritePages(path, page => { if (isLeaf(page)) page.writeUInt16LE(0xffff, 24 + page.readUInt16LE(24)) }),
   'a large value that does not end': path => overwritePages(path, page => { if (page.readUInt16LE(18) === 4) page.writeUInt32LE(1_000, 20) }),
   'pages of another version': path => overwritePages(path, page => page.writeUInt16LE(3, 28), 0),
   'first pages that are no such': path => overwritePages(path, page => page.writeUInt16LE(2, 18), 0),
   'an SQLite file': path => writeFileSync(path, Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(8_192, 1)]))
 }
+
+const isLeaf = (page: Buffer): boolean => page.readUInt16LE(18) === 2
 
 function overwrite (path: string, from: number, length: number, byte = (at: number) => (at * 7 + 13) & 0xff): void {
   const bytes = readFileSync(path)
@@ -253,13 +273,7 @@ t.test('L21 where the boot of the machine is not known, only what was flushed is
   }
   writeFileSync(path, bytes)
   t.throws(() => assertWhole(path), { name: 'StoreError' })
-  const { readFileSync: original } = fs
-  t.teardown(() => {
-    fs.readFileSync = original
-    syncBuiltinESMExports()
-  })
-  fs.readFileSync = () => { throw new Error('there is no such file') }
-  syncBuiltinESMExports()
+  replaceInFs(t, 'readFileSync', () => { throw new Error('there is no such file') })
   assertWhole(path)
 })
 
