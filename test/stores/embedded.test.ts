@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import fs, { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import fs, { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,7 @@ import { assertWhole } from '../../src/stores/lmdb-file.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { conformance } from './conformance.ts'
+import { competitors } from './neighbour.ts'
 
 conformance(t, async t => {
   const dataDir = temporaryFolder(t)
@@ -88,11 +89,30 @@ t.test('processes that start at once on an empty folder share one store', async 
   }
 })
 
+t.test('another handle in the same process does not make others take us for dead', async t => {
+  // Closing any file descriptor of the lock file gives up the locks that all of the process has on it (POSIX fcntl).
+  const dataDir = temporaryFolder(t)
+  const first = await opened(t, dataDir)
+  await first.put('sums/whole', '0')
+  await first.put('sums/line', '0;\n')
+  await (await EmbeddedStore.open(dataDir)).close()
+  let isOver = false
+  const competing = competitors(2, { dataDir }).finally(() => { isOver = true })
+  await eventually('all is done, and we could read all the time', async () => {
+    await first.get('sums/whole')
+    await first.put('things/a', 'x')
+    return isOver
+  })
+  await competing
+  t.equal(await first.get('sums/whole'), '200')
+})
+
 t.test('a folder that cannot be written is told as it is', async t => {
   const file = join(temporaryFolder(t), 'file')
   writeFileSync(file, '')
   await t.rejects(EmbeddedStore.open(join(file, 'folder')), { code: 'ENOTDIR' })
-  mkdirSync(`${file}.d/handstamp.mdb-lock`, { recursive: true })
+  mkdirSync(`${file}.d`)
+  symlinkSync(`${file}/nowhere`, `${file}.d/handstamp.mdb-lock`)
   await t.rejects(EmbeddedStore.open(`${file}.d`), { name: 'StoreError', message: /cannot be opened/ })
 })
 
