@@ -18,7 +18,7 @@ export const cookieOptions = (secure: boolean): CookieSerializeOptions =>
 export function readCookie (request: FastifyRequest, name: string): string | undefined {
   const value = request.cookies[name]
   if (!value) return undefined
-  const header = request.headers.cookie ?? ''
+  const header = String(request.headers.cookie)
   let seen = 0
   for (let at = header.indexOf(name); at >= 0; at = header.indexOf(name, at + name.length)) {
     const before = header.slice(0, at).trimEnd()

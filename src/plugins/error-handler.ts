@@ -43,7 +43,7 @@ function describeValidation ([first]: NonNullable<FastifyError['validation']>): 
 export function problem (refusal: AuthError, requestId: string) {
   return {
     type: 'about:blank',
-    title: STATUS_CODES[refusal.statusCode] ?? 'Error',
+    title: String(STATUS_CODES[refusal.statusCode]),
     status: refusal.statusCode,
     detail: refusal.detail,
     code: refusal.code,

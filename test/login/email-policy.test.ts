@@ -185,6 +185,13 @@ t.test('R29 Google\'s word for a domain counts where hd says the same, or at Gma
   await assertAdmits(t, scene, 'email_not_allowed', ['ada@sub.example.com'], { hd: 'example.com' }, 'google')
 })
 
+t.test('an email of Google\'s that is none cannot be used either', async t => {
+  const scene = await googleScene(t)
+  for (const [email, code] of [[7, 'email_invalid'], [['ada@gmail.com'], 'email_invalid'], ['', 'email_missing']] as const) {
+    t.equal(await admitted(scene, { email }, 'google'), code, JSON.stringify(email))
+  }
+})
+
 t.test('without a list of domains, Google may vouch for any mailbox it verified', async t => {
   await assertAdmits(t, await googleScene(t), 'itself', ['ada@example.com', 'ada@gmail.com'], {}, 'google')
 })
