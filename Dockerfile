@@ -27,7 +27,8 @@ COPY --from=production /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json openapi.yaml LICENSE ./
 # A volume that is mounted here for the first time takes over this owner and mode.
-RUN install -d -m 0700 -o 65532 -g 65532 /data
+RUN install -d -m 0700 -o 65532 -g 65532 /data \
+ && ln -s /app/dist/server.js /usr/local/bin/handstamp
 ENV NODE_ENV=production \
     HOST=0.0.0.0 \
     PORT=3000 \

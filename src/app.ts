@@ -6,33 +6,38 @@ import packageJson from '../package.json' with { type: 'json' }
 import type { Config } from './config/config.ts'
 import { devProvider } from './dev/dev-provider.ts'
 import { AuthError } from './errors.ts'
-import { KeyRing } from './keys/key-ring.ts'
-import { keptSecret } from './keys/secret.ts'
 import { randomId } from './keys/randomness.ts'
 import { secretBox } from './keys/secret-box.ts'
 import { sessionCookies } from './login/cookies.ts'
+import { mayStay } from './login/email-policy.ts'
 import { Flows } from './login/flow.ts'
+import { Memberships } from './login/memberships.ts'
+import { PostedAnswers } from './login/posted-answer.ts'
+import { allowOrigins } from './plugins/cors.ts'
 import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
-import { logRequests, logSerializers } from './plugins/log.ts'
+import { auditService, logRequests, logSerializers } from './plugins/log.ts'
 import { describeApi } from './plugins/openapi.ts'
 import { rateLimits, refuseOversize, requestLimits } from './plugins/request-limits.ts'
 import { securityHeaders, sendSecurityHeaders } from './plugins/security-headers.ts'
 import { signatureCheck } from './plugins/signature-check.ts'
-import { callbackUrl, configuredProviders } from './providers/index.ts'
+import { callbackUrl } from './providers/callback.ts'
+import { configuredProviders } from './providers/configured.ts'
 import type { Provider } from './providers/provider.ts'
 import devRoutes from './routes/dev.ts'
 import docs from './routes/docs.ts'
 import health from './routes/health.ts'
 import login from './routes/login.ts'
+import postedCallback from './routes/posted-callback.ts'
+import { trustedOrigins } from './routes/same-site.ts'
 import { sharedSchemas } from './routes/schemas.ts'
 import session from './routes/session.ts'
+import sessionList from './routes/sessions.ts'
 import signIn from './routes/sign-in.ts'
 import wellKnown from './routes/well-known.ts'
-import { openStore } from './stores/index.ts'
+import { openState } from './state.ts'
 import type { Clock } from './stores/store.ts'
 import { AccessTokens } from './tokens/access-tokens.ts'
-import { Revocations } from './tokens/revocations.ts'
-import { Sessions } from './tokens/sessions.ts'
+import { StatusLists } from './tokens/status-lists.ts'
 import { TokenVerifier } from './tokens/token-verifier.ts'
 
 export interface Surroundings {
@@ -66,26 +71,34 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   app.setSerializerCompiler(() => data => JSON.stringify(data))
   let stopping = false
 
-  const secrets = config.secrets ?? [keptSecret(config.dataDir)]
-  const store = await openStore(config, clock, error => app.log.error({ err: error }, 'the store has a problem'))
-  const keys = await KeyRing.open(store, secretBox(secrets, 'signing-keys'), config.signingAlg, clock)
-  const checks = new Map(await Promise.all(keys.all.map(async key => [key.kid, await signatureCheck(key, config)] as const)))
-  const revocations = await Revocations.load(store, clock)
-  const sessions = new Sessions(store, revocations, config, clock)
+  const warn = (message: string, error?: unknown) => app.log.warn({ err: error }, message)
+  const providers = new Map<string, Provider>()
+  const { returnTo, emails } = config
+  const state = await openState(config, {
+    clock,
+    admits: identity => mayStay(identity, emails, providers.get(identity.provider)),
+    recheck: async (provider, grant) => memberships?.recheck(provider, grant),
+    onStore: error => error ? app.log.error({ err: error }, 'the store has a problem') : app.log.info('the store is back'),
+    onProblem: warn,
+    onEvent: (event, facts) => auditService(app.log, event, facts)
+  })
+  const { secrets, store, keys, revocations, sessions } = state
   const accessTokens = new AccessTokens(keys, config, clock)
-  const verifier = new TokenVerifier({ ...config, keys, revocations, checks, clock })
+  const verifier = new TokenVerifier({ ...config, revocations, checkWith: key => signatureCheck(key, config), clock })
+  await keys.watch(inUse => verifier.useKeys(inUse))
+  const statusLists = config.token.status ? new StatusLists({ ...config, store, keys, revocations, clock }) : undefined
   const flowBox = secretBox(secrets, 'flows')
   const flows = new Flows(flowBox, config.secure, clock)
-  const cookies = sessionCookies(config)
+  const postedAnswers = new PostedAnswers(secretBox(secrets, 'posted-answers'), clock)
+  const cookies = sessionCookies(config, clock)
+  const memberships = config.recheckMembership ? new Memberships({ providers, box: secretBox(secrets, 'grants'), clock, warn }) : undefined
   const { digest: logDigest } = secretBox(secrets, 'log')
-  const { returnTo, emails } = config
 
-  const warn = (message: string, error?: unknown) => app.log.warn({ err: error }, message)
   const dev = config.devLogin
     ? devProvider({ publicUrl: config.publicUrl, callbackUrl: callbackUrl(config.publicUrl, 'dev'), box: flowBox, clock })
     : undefined
-  const providers = new Map<string, Provider>()
-  for (const provider of [...configuredProviders(config, clock, warn), ...(dev ? [dev.provider] : [])]) providers.set(provider.id, provider)
+  const configured = configuredProviders(config, { clock, warn, newNonce: () => randomId(16) })
+  for (const provider of [...configured, ...(dev ? [dev.provider] : [])]) providers.set(provider.id, provider)
 
   handleErrors(app)
   sendSecurityHeaders(app, headers)
@@ -108,21 +121,35 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   await rateLimits(app, config.rateLimit)
 
   await app.register(health, { store, isStopping: () => stopping })
-  await app.register(wellKnown, { prefix: '/.well-known', publicUrl: config.publicUrl, keys })
+  await app.register(wellKnown, { prefix: '/.well-known', publicUrl: config.publicUrl, keys, ...(statusLists && { statusLists }) })
   await app.register(docs, { prefix: '/auth' })
-  await app.register(signIn, { prefix: '/auth', providers, returnTo, verifier, cookies })
-  await app.register(session, { prefix: '/auth', verifier, sessions, cookies, returnTo, sessionMaxSeconds: config.sessionMaxSeconds })
+  await app.register(signIn, { prefix: '/auth', providers, returnTo, verifier, sessions, accessTokens, cookies })
+  await app.register(async scope => {
+    await allowOrigins(scope, trustedOrigins(returnTo))
+    await scope.register(session, { verifier, sessions, accessTokens, cookies, returnTo, sessionMaxSeconds: config.sessionMaxSeconds })
+    await scope.register(sessionList, { prefix: '/sessions', verifier, sessions, cookies, returnTo })
+  }, { prefix: '/auth' })
   if (dev) await app.register(devRoutes, { prefix: '/auth/dev', dev, flows })
-  await app.register(login, { prefix: '/auth', providers, returnTo, emails, flows, store, sessions, accessTokens, verifier, cookies, logDigest })
+  await app.register(postedCallback, { prefix: '/auth', providers, postedAnswers })
+  await app.register(login, {
+    prefix: '/auth', providers, returnTo, emails, flows, postedAnswers, store, sessions, accessTokens, verifier, cookies, logDigest, memberships
+  })
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/auth/login', 302))
 
   app.addHook('preClose', done => { stopping = true; done() })
   app.addHook('onClose', async () => {
     await dev?.close()
-    await store.close()
+    await state.close()
   })
-  app.addHook('onListen', async () => {
-    await Promise.all([...providers.values()].map(provider => provider.warmUp()))
+  state.follow()
+  // One after the other and for nobody to wait for: forty providers must not make a storm of a start.
+  app.addHook('onListen', done => {
+    warmUp(providers.values()).catch(warn)
+    done()
   })
   return app
+}
+
+async function warmUp (providers: Iterable<Provider>): Promise<void> {
+  for (const provider of providers) await provider.warmUp()
 }

@@ -2,7 +2,9 @@
 import packageJson from '../package.json' with { type: 'json' }
 import { checkCommand } from './commands/check.ts'
 import { healthcheckCommand } from './commands/healthcheck.ts'
+import { keysCommand, keysUsage } from './commands/keys.ts'
 import { serveCommand } from './commands/serve.ts'
+import { sessionsCommand, sessionsUsage } from './commands/sessions.ts'
 
 const usage = `handstamp ${packageJson.version}
 
@@ -10,6 +12,8 @@ Usage: handstamp [command]
 
   (none)        start the service
   check         check the configuration and print it without its secrets
+  keys          ${keysUsage.replace('handstamp keys ', '')}
+  sessions      ${sessionsUsage.replace('handstamp sessions ', '')}
   healthcheck   exit 0 if the service on this machine is up
   --help        this text
   --version     the version
@@ -20,19 +24,23 @@ Configuration comes from environment variables: see the README.
 process.umask(0o077) // what we write is for us alone
 delete process.env['DEBUG'] // simple-oauth2 prints secrets and codes under it
 
-const commands: Record<string, (env: NodeJS.ProcessEnv) => Promise<number | undefined>> = {
+type Command = (env: NodeJS.ProcessEnv, args: string[]) => Promise<number | undefined>
+
+const withoutWords: Record<string, Command> = {
   serve: serveCommand,
   check: checkCommand,
   healthcheck: healthcheckCommand,
   '--help': async () => { process.stdout.write(usage); return 0 },
   '--version': async () => { process.stdout.write(`${packageJson.version}\n`); return 0 }
 }
+const withWords: Record<string, Command> = { keys: keysCommand, sessions: sessionsCommand }
 
-const [name = 'serve', ...rest] = process.argv.slice(2)
-const command = Object.hasOwn(commands, name) && rest.length === 0 ? commands[name] : undefined
+const [name = 'serve', ...words] = process.argv.slice(2)
+const known = words.length === 0 ? { ...withoutWords, ...withWords } : withWords
+const command = Object.hasOwn(known, name) ? known[name] : undefined
 if (command) {
-  process.exitCode = await command(process.env)
+  process.exitCode = await command(process.env, words)
 } else {
-  process.stderr.write(`handstamp: no such command: ${[name, ...rest].join(' ')}\n\n${usage}`)
+  process.stderr.write(`handstamp: no such command: ${[name, ...words].join(' ')}\n\n${usage}`)
   process.exitCode = 2
 }

@@ -1,7 +1,7 @@
 import { loadConfig } from '../config/config.ts'
 import { ConfigError, type Environment } from '../config/environment.ts'
 import { spoken } from '../config/values.ts'
-import { callbackUrl } from '../providers/index.ts'
+import { callbackUrl } from '../providers/callback.ts'
 import { explainProblems } from './explain.ts'
 
 /** Checks the configuration and prints it without its secrets, with what to register at each provider. */
@@ -14,7 +14,8 @@ export async function checkCommand (env: Environment): Promise<number> {
       ['listens on', `${listen.host}:${listen.port}`],
       ['audience', [token.audience].flat().join(', ')],
       ['tokens', `${config.signingAlg}, ${token.typ}, live ${spoken(token.ttlSeconds)}`],
-      ['sessions', `end after ${spoken(config.sessionMaxSeconds)}`],
+      ['keys', `change every ${spoken(config.keyRotationSeconds)}`],
+      ['sessions', `end after ${spoken(config.sessionIdleSeconds)} without a refresh, and after ${spoken(config.sessionMaxSeconds)} in any case`],
       ['store', config.redisUrl ? `redis at ${new URL(config.redisUrl).host}` : `embedded in ${config.dataDir}`],
       ['secret', config.secrets ? `given (${config.secrets.length})` : `kept in ${config.dataDir}`],
       ['return to', [publicUrl, ...config.returnTo.allowedOrigins].join(', ')],

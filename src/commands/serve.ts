@@ -3,7 +3,7 @@ import { buildApp } from '../app.ts'
 import { ConfigError, type Environment } from '../config/environment.ts'
 import { loadConfig, type Config } from '../config/config.ts'
 import { describeError, drained, logStream } from '../plugins/log.ts'
-import { callbackUrl } from '../providers/index.ts'
+import { callbackUrl } from '../providers/callback.ts'
 import { explainProblems } from './explain.ts'
 
 const graceMs = 12_000

@@ -2,25 +2,13 @@ import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import { canonicalEmail, type EmailRules } from '../login/email-policy.ts'
 import { reservedClaims } from '../tokens/claims.ts'
 import { ConfigError, EnvironmentReader, type Environment } from './environment.ts'
+import { catalogue } from '../providers/index.ts'
+import type { Catalogue } from '../providers/index.ts'
+import { readProviders, type ConfiguredProvider } from './providers.ts'
 import { isLoopbackHost } from './values.ts'
-import { oidcVariables, variables } from './variables.ts'
+import { variables } from './variables.ts'
 
 export type SigningAlg = 'RS256' | 'ES256' | 'EdDSA'
-
-/** One configured provider; which descriptor it gets is for the catalogue to say. */
-export interface ProviderSettings {
-  id: string
-  clientId: string
-  clientSecret: string
-  scopes: string[]
-  /** Set where the operator named an issuer: discovery is then used. */
-  issuer?: string
-  name?: string
-  /** Only emails of these domains are accepted from this provider. */
-  emailDomains?: string[]
-  /** Only these hosted domains (Google Workspace). */
-  hostedDomains?: string[]
-}
 
 /** The whole configuration, in our words and units. */
 export interface Config {
@@ -35,16 +23,22 @@ export interface Config {
   dataDir: string
   redisUrl?: string
   returnTo: ReturnToRules
-  providers: ProviderSettings[]
+  /** In the order of the sign-in page. */
+  providers: ConfiguredProvider[]
   devLogin: boolean
   emails: EmailRules
+  recheckMembership: boolean
   token: {
     audience: string | string[]
     ttlSeconds: number
     claims: Record<string, unknown>
     typ: 'JWT' | 'at+jwt'
+    /** Tokens name their place in a status list. */
+    status: boolean
   }
   signingAlg: SigningAlg
+  keyRotationSeconds: number
+  sessionIdleSeconds: number
   sessionMaxSeconds: number
   cookieDomain?: string
   trustProxy: string[]
@@ -56,9 +50,10 @@ export interface Config {
 
 /**
  * Reads and checks the environment.
+ * @param known the providers that have a name
  * @throws ConfigError with every problem at once
  */
-export function loadConfig (env: Environment, readFile?: (path: string) => string): Config {
+export function loadConfig (env: Environment, readFile?: (path: string) => string, known: Catalogue = catalogue): Config {
   const reader = new EnvironmentReader(env, readFile)
   const values = reader.all(variables)
   const publicUrl = values.PUBLIC_URL ?? 'http://localhost'
@@ -66,76 +61,20 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   const secure = publicUrl.startsWith('https:')
   const warnings: string[] = []
 
-  const issuerRule = (name: string, issuer: string | undefined) => {
-    if (!issuer) return
-    const url = new URL(issuer)
-    if (url.protocol === 'http:' && !(loopback && isLoopbackHost(url.hostname))) {
-      reader.problem(name, 'must be https: http is for an issuer and a PUBLIC_URL that are both loopback')
-    }
-  }
-
-  const scopesRule = (name: string, scopes: string[] | undefined) => {
-    if (scopes && !scopes.includes('openid')) reader.problem(name, 'must contain openid', 'openid,email')
-  }
-
-  const providers: ProviderSettings[] = []
-  if (reader.isSet('GOOGLE_CLIENT_ID') !== reader.isSet('GOOGLE_CLIENT_SECRET')) {
-    const [present, missing] = reader.isSet('GOOGLE_CLIENT_ID')
-      ? ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET'] as const
-      : ['GOOGLE_CLIENT_SECRET', 'GOOGLE_CLIENT_ID'] as const
-    reader.problem(missing, `is missing: ${present} is set, and Google needs both`, variables[missing].example)
-  }
-  if (values.GOOGLE_CLIENT_ID && values.GOOGLE_CLIENT_SECRET) {
-    issuerRule('GOOGLE_ISSUER', values.GOOGLE_ISSUER)
-    scopesRule('GOOGLE_SCOPES', values.GOOGLE_SCOPES)
-    providers.push({
-      id: 'google',
-      clientId: values.GOOGLE_CLIENT_ID,
-      clientSecret: values.GOOGLE_CLIENT_SECRET,
-      scopes: values.GOOGLE_SCOPES ?? [],
-      ...(values.GOOGLE_ISSUER && values.GOOGLE_ISSUER !== variables.GOOGLE_ISSUER.default && { issuer: values.GOOGLE_ISSUER }),
-      ...(values.GOOGLE_HD && { hostedDomains: values.GOOGLE_HD })
-    })
-  } else if (!reader.isSet('GOOGLE_CLIENT_ID') && (reader.isSet('GOOGLE_ISSUER') || reader.isSet('GOOGLE_HD'))) {
-    reader.problem('GOOGLE_CLIENT_ID', 'is missing: other GOOGLE_ variables are set', variables.GOOGLE_CLIENT_ID.example)
-  }
-
-  for (const id of values.OIDC_PROVIDERS ?? []) {
-    const prefix = `OIDC_${id.toUpperCase()}_`
-    const own = reader.all(oidcVariables, prefix)
-    for (const name of ['ISSUER', 'CLIENT_ID', 'CLIENT_SECRET'] as const) {
-      if (!reader.isSet(prefix + name)) reader.problem(prefix + name, `is missing: OIDC_PROVIDERS lists ${id}`, oidcVariables[name].example)
-    }
-    issuerRule(`${prefix}ISSUER`, own.ISSUER)
-    if (!own.ISSUER || !own.CLIENT_ID || !own.CLIENT_SECRET) continue
-    scopesRule(`${prefix}SCOPES`, own.SCOPES)
-    providers.push({
-      id,
-      clientId: own.CLIENT_ID,
-      clientSecret: own.CLIENT_SECRET,
-      scopes: own.SCOPES ?? [],
-      issuer: own.ISSUER,
-      name: own.NAME ?? id,
-      ...(own.EMAIL_DOMAINS && { emailDomains: own.EMAIL_DOMAINS })
-    })
-  }
-  reader.reportUnknown()
-
-  const unlisted = providers.filter(({ id, emailDomains }) => id !== 'google' && !emailDomains)
-  if (providers.length > 1) {
-    for (const { id } of unlisted) {
-      warnings.push(`OIDC_${id.toUpperCase()}_EMAIL_DOMAINS is not set: ${id} may assert the email of anyone, also of users of other providers`)
-    }
-  }
+  const before = reader.problems.length
+  const { providers, groups } = readProviders(reader, known, { loopback, warnings })
+  const triedInVain = reader.problems.length > before
+  reader.reportUnknown(groups)
 
   const devLogin = values.DEV_LOGIN ?? (providers.length === 0 && loopback)
   if (devLogin && !loopback) reader.problem('DEV_LOGIN', 'lets anyone be anyone: only for a loopback PUBLIC_URL')
-  if (providers.length === 0 && !devLogin && !reader.problems.some(({ variable }) => /^(GOOGLE|OIDC)_/.test(variable))) {
-    reader.problem('GOOGLE_CLIENT_ID', 'no provider is configured: nobody could sign in', variables.GOOGLE_CLIENT_ID.example)
+  if (providers.length === 0 && !devLogin && !triedInVain) {
+    reader.problem('GOOGLE_CLIENT_ID', 'no provider is configured: nobody could sign in', known['google']?.clientIdExample)
   }
   if (reader.isSet('REDIS_URL') && !reader.isSet('SECRET')) {
     reader.problem('SECRET', 'is required with REDIS_URL: replicas share one secret', variables.SECRET.example)
   }
+  if (values.SECRET?.some(secret => new Set(secret).size < 8)) warnings.push('SECRET repeats a few characters: make one with openssl rand -hex 32')
   if (env['PUBLIC_URL'] === undefined && values.PORT !== undefined && values.PORT !== 3000) {
     warnings.push(`PUBLIC_URL is not set: browsers are sent to ${publicUrl} although the port is ${values.PORT}`)
   }
@@ -182,6 +121,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
     returnTo: { ...returnTo, fallback: fallback ?? returnTo.fallback },
     providers,
     devLogin,
+    recheckMembership: values.RECHECK_MEMBERSHIP,
     emails: {
       ...(allowed && { allowed }),
       ...(values.ALLOWED_EMAIL_DOMAINS && { allowedDomains: values.ALLOWED_EMAIL_DOMAINS }),
@@ -191,9 +131,12 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
       audience: audiences.length === 1 && audiences[0] ? audiences[0] : audiences,
       ttlSeconds: values.TOKEN_TTL ?? 600,
       claims: values.TOKEN_CLAIMS ?? {},
-      typ: values.TOKEN_TYP ?? 'JWT'
+      typ: values.TOKEN_TYP ?? 'JWT',
+      status: values.TOKEN_STATUS ?? false
     },
     signingAlg: values.SIGNING_ALG ?? 'RS256',
+    keyRotationSeconds: values.KEY_ROTATION ?? 90 * 86_400,
+    sessionIdleSeconds: values.SESSION_IDLE_TTL ?? 14 * 86_400,
     sessionMaxSeconds: values.SESSION_MAX_TTL ?? 30 * 86_400,
     ...(values.COOKIE_DOMAIN && { cookieDomain: values.COOKIE_DOMAIN }),
     trustProxy: values.TRUST_PROXY ?? [],

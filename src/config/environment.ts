@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { oidcVariables, reserved, variables, type Variable } from './variables.ts'
+import { reserved, type Values, type Variable, type Variables } from './variables.ts'
 
 export type Environment = Record<string, string | undefined>
 
@@ -22,9 +22,14 @@ export class ConfigError extends Error {
   }
 }
 
-type Values<Definitions extends Record<string, Variable>> = {
-  [Name in keyof Definitions]: ReturnType<Definitions[Name]['read']> |
-    (Definitions[Name] extends { default: string } ? never : undefined)
+/** Names with this prefix are ours alone, so that an unknown one is a mistake. */
+export interface Group {
+  prefix: string
+  /** How its names are spelled out for people: the prefix, with `<ID>` where ids stand. */
+  pattern: string
+  /** The variable that lists the ids. */
+  list?: string
+  variables: Variables
 }
 
 /**
@@ -34,7 +39,8 @@ type Values<Definitions extends Record<string, Variable>> = {
 export class EnvironmentReader {
   readonly #env: Environment
   readonly #readFile: (path: string) => string
-  readonly #known = new Set<string>()
+  /** Our names, each with how much of it a person is taken to spell right. */
+  readonly #known = new Map<string, number>()
   readonly problems: Problem[] = []
 
   constructor (env: Environment, readFile = (path: string) => readFileSync(path, 'utf8')) {
@@ -52,21 +58,32 @@ export class EnvironmentReader {
     return Boolean(this.#env[name] || (this.#known.has(file) && this.#env[file]))
   }
 
-  /** All variables of one table; `prefix` for those that come once per configured id. */
-  all<Definitions extends Record<string, Variable>> (definitions: Definitions, prefix = ''): Values<Definitions> {
+  /** All variables of one table; `prefix` for those that come once per configured id, `sure` as for `know`. */
+  all<Definitions extends Variables> (definitions: Definitions, prefix = '', sure = 0): Values<Definitions> {
     const values: Record<string, unknown> = {}
+    this.know(definitions, prefix, sure)
     for (const [name, definition] of Object.entries(definitions)) values[name] = this.#one(prefix + name, definition)
     return values as Values<Definitions>
   }
 
+  /**
+   * Names of ours, whether or not anybody needs their values: a near miss of one is a slip. The first `sure` characters
+   * must be right for that: SITE_NAME is nobody's misspelled LINE_NAME.
+   */
+  know (definitions: Variables, prefix: string, sure: number): void {
+    for (const [name, { secret }] of Object.entries(definitions)) {
+      for (const full of [prefix + name, ...(secret ? [`${prefix}${name}_FILE`] : [])]) {
+        this.#known.set(full, Math.min(sure, this.#known.get(full) ?? sure))
+      }
+    }
+  }
+
   #one (name: string, definition: Variable): unknown {
-    this.#known.add(name)
-    if (definition.secret) this.#known.add(`${name}_FILE`)
     const text = this.#text(name, definition)
     if (text === undefined) return undefined
     try {
-      if (/[\r\n\0]/.test(text)) throw new Error('must be one line')
-      return definition.read(text)
+      if (!definition.multiline && /[\r\n\0]/.test(text)) throw new Error('must be one line')
+      return definition.read(definition.multiline ? text.replaceAll('\\n', '\n') : text)
     } catch (error) {
       this.problem(name, (error as Error).message, definition.example)
       return undefined
@@ -98,12 +115,14 @@ export class EnvironmentReader {
   }
 
   /** Unknown names inside our groups, near misses of our names, and what this version cannot do. */
-  reportUnknown () {
+  reportUnknown (groups: Group[]) {
     for (const [name, value] of Object.entries(this.#env)) {
       if (!value || this.#known.has(name)) continue
       const feature = reserved[name]
+      const group = groups.find(({ prefix }) => name.startsWith(prefix))
       if (feature) this.problem(name, `${feature}: not part of this version`)
-      else if (/^(OIDC|OAUTH1|OAUTH2|CLIENT)_/.test(name)) this.#reportGroup(name)
+      else if (group) this.#reportMember(name, group)
+      else if (name.startsWith('CLIENT_')) this.problem(name, 'belongs to a group that is not part of this version')
       else if (/^[A-Z][A-Z0-9_]*$/.test(name)) {
         const meant = nearest(name, this.#known)
         if (meant) this.problem(name, `is not a variable of ours; did you mean ${meant}?`)
@@ -111,29 +130,35 @@ export class EnvironmentReader {
     }
   }
 
-  #reportGroup (name: string) {
-    if (!name.startsWith('OIDC_')) return this.problem(name, 'belongs to a group that is not part of this version')
-    const field = Object.keys(oidcVariables).find(field => name.endsWith(`_${field}`) || name.endsWith(`_${field}_FILE`))
+  #reportMember (name: string, { pattern, list, variables }: Group) {
+    const fields = Object.keys(variables)
     const meant = nearest(name, this.#known)
+    const ofUnlisted = list !== undefined && fields.some(field => name.endsWith(`_${field}`) || name.endsWith(`_${field}_FILE`))
     this.problem(name, meant
       ? `is not a variable of ours; did you mean ${meant}?`
-      : field
-        ? 'belongs to an id that OIDC_PROVIDERS does not list'
-        : `is not a variable of ours; a provider has ${Object.keys(oidcVariables).map(field => `OIDC_<ID>_${field}`).join(', ')}`)
+      : ofUnlisted
+        ? `belongs to an id that ${list} does not list`
+        : `is not a variable of ours; a provider has ${fields.map(field => pattern + field).join(', ')}`)
   }
 }
 
-/** The known name a person may have meant: at most two slips for a long name, one for a short one. */
-function nearest (name: string, known: Iterable<string>): string | undefined {
-  for (const candidate of known) {
-    const slips = candidate.length >= 8 ? 2 : 1
-    if (Math.abs(candidate.length - name.length) <= slips && distance(name, candidate) <= slips) return candidate
+/** The known name a person most likely meant: at most two slips for a long name, one for a short one. */
+function nearest (name: string, known: Map<string, number>): string | undefined {
+  let meant: string | undefined
+  let fewest = Infinity
+  for (const [candidate, sure] of known) {
+    const slips = Math.min(candidate.length >= 8 ? 2 : 1, fewest - 1)
+    if (Math.abs(candidate.length - name.length) > slips || !name.startsWith(candidate.slice(0, sure))) continue
+    const count = distance(name, candidate, slips)
+    if (count > slips) continue
+    meant = candidate
+    fewest = count
   }
-  return undefined
+  return meant
 }
 
-/** Levenshtein distance, a row of its table at a time */
-function distance (a: string, b: string): number {
+/** Levenshtein distance, a row of its table at a time, or anything above `most` once it is sure to be. */
+function distance (a: string, b: string, most: number): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (const [index, letter] of [...a].entries()) {
     let [corner, left] = [index, index + 1]
@@ -143,13 +168,8 @@ function distance (a: string, b: string): number {
       corner = above
       next.push(left)
     }
+    if (Math.min(...next) > most) return most + 1
     row = next
   }
   return row.reduce((_, last) => last)
 }
-
-/** Names the README's table and .env.example must show. */
-export const documentedNames = [
-  ...Object.keys(variables),
-  ...Object.keys(oidcVariables).map(name => `OIDC_<ID>_${name}`)
-]

@@ -1,3 +1,4 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { isIP } from 'node:net'
 
 /** How a variable's text becomes a value. Each reader throws an Error whose message says what is wrong, in our words. */
@@ -139,12 +140,13 @@ export function proxies (value: string): string[] {
 export function secrets (value: string): string[] {
   const items = list(value)
   if (items.some(item => item.length < 32)) throw new Error('must be 32 characters or more (openssl rand -hex 32)')
-  if (items.some(item => new Set(item).size < 8)) throw new Error('repeats a few characters: make one with openssl rand -hex 32')
   return items
 }
 
-const takenIds = new Set(['login', 'providers', 'me', 'refresh', 'logout', 'sessions', 'account', 'verify', 'authorize',
-  'token', 'revoke', 'introspect', 'userinfo', 'openapi', 'docs', 'callback', 'dev', 'google', 'handstamp'])
+/** First segments below /auth/ that are ours, now or by our interface: never the id of a provider. */
+export const ownWords: ReadonlySet<string> = new Set(['login', 'providers', 'me', 'refresh', 'logout', 'sessions', 'account', 'verify',
+  'authorize', 'token', 'revoke', 'introspect', 'userinfo', 'openapi', 'docs', 'callback'])
+const takenIds = new Set([...ownWords, 'dev', 'google', 'handstamp'])
 
 /** Ids of configured providers: they become path segments and the first part of `sub`. */
 export function providerIds (value: string): string[] {
@@ -155,4 +157,51 @@ export function providerIds (value: string): string[] {
   }
   if (new Set(ids).size !== ids.length) throw new Error('names an id twice')
   return ids
+}
+
+/** An issuer, kept as it was typed: it is compared byte for byte. */
+export function issuer (value: string): string {
+  httpUrl(value)
+  return value
+}
+
+/** An address of a provider's; it may carry a query. */
+export function endpoint (value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (!url || !/^https?:$/.test(url.protocol)) throw new Error('must be an absolute http or https URL')
+  if (url.username || url.password || url.hash || /[\s#\\]/.test(value)) throw new Error('must not carry credentials, a fragment or spaces')
+  return value
+}
+
+/** Scopes of an OpenID provider. */
+export function openidScopes (value: string): string[] {
+  const scopes = list(value)
+  if (!scopes.includes('openid')) throw new Error('must contain openid')
+  return scopes
+}
+
+/** A dotted path into a JSON document. */
+export function path (value: string): string {
+  if (!/^[^.\s]+(\.[^.\s]+)*$/.test(value)) throw new Error('must be a dotted path such as user.email')
+  return value
+}
+
+/** A JSON object of texts. */
+export function texts (value: string): Record<string, string> {
+  const object = jsonObject(value)
+  if (!Object.values(object).every(member => typeof member === 'string')) throw new Error('must be a JSON object whose values are texts')
+  return object as Record<string, string>
+}
+
+/** A private key in PEM, of one kind alone. */
+export function privateKey (kind: 'P-256' | 'RSA') {
+  return (value: string): string => {
+    const fits = (key: KeyObject) => kind === 'RSA' ? key.asymmetricKeyType === 'rsa' : key.asymmetricKeyDetails?.namedCurve === 'prime256v1'
+    try {
+      if (fits(createPrivateKey(value))) return value
+    } catch {
+      // said below, without what the value was
+    }
+    throw new Error(`must be the PEM of a private ${kind} key`)
+  }
 }

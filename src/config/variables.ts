@@ -14,11 +14,33 @@ export interface Variable<Value = unknown> {
   secret?: true
   /** A restriction: set but empty is a problem, never "no restriction". */
   restricts?: true
+  /** Of a provider: without it there is none; a text says why, a function when. */
+  required?: true | string | ((values: Record<string, unknown>) => boolean)
+  /** An address that a provider answers at: https, unless it and PUBLIC_URL are loopback. */
+  address?: true
+  /** May have several lines, as PEM has; `\n` stands for a line's end too. */
+  multiline?: true
+  /** A scope that is asked for when this is set. */
+  scope?: string
 }
 
-const variable = <Value>(definition: Variable<Value>): Variable<Value> => definition
+export type Variables = Record<string, Variable>
 
-/** Every variable Handstamp reads, except those of configured providers (below). */
+/** What a table's variables amount to. */
+export type Values<Definitions extends Variables> = {
+  [Name in keyof Definitions]: ReturnType<Definitions[Name]['read']> |
+    (Definitions[Name] extends { default: string } | { required: true | string } ? never : undefined)
+}
+
+interface Presence {
+  default?: string
+  required?: unknown
+}
+
+/** A definition whose type says, beside the value's, whether there always is one. */
+export const variable = <Value, Given extends Presence>(definition: Variable<Value> & Given): Variable<Value> & Given => definition
+
+/** Every variable Handstamp reads, except those of providers (config/providers.ts). */
 export const variables = {
   PUBLIC_URL: variable({
     description: 'Origin that browsers see, and the issuer of the tokens. https unless the host is loopback; no path',
@@ -40,7 +62,7 @@ export const variables = {
   }),
   SECRET: variable({
     description: '32 characters or more; several, comma separated, newest first, to rotate. Required with `REDIS_URL`',
-    example: 'the output of: openssl rand -hex 32',
+    example: '$(openssl rand -hex 32)',
     otherwise: 'made and kept in `DATA_DIR`',
     secret: true,
     read: read.secrets
@@ -74,44 +96,6 @@ export const variables = {
     default: '/auth/account',
     read: read.text
   }),
-  GOOGLE_CLIENT_ID: variable({
-    description: 'OAuth client id of the Google Cloud console; needs `GOOGLE_CLIENT_SECRET`',
-    example: '1234567890-abc.apps.googleusercontent.com',
-    otherwise: 'Google is off',
-    read: read.credential
-  }),
-  GOOGLE_CLIENT_SECRET: variable({
-    description: 'Its client secret',
-    example: 'GOCSPX-…',
-    otherwise: 'Google is off',
-    secret: true,
-    read: read.credential
-  }),
-  GOOGLE_SCOPES: variable({
-    description: 'Scopes to ask Google for',
-    example: 'openid,email',
-    default: 'openid,email,profile',
-    read: read.list
-  }),
-  GOOGLE_ISSUER: variable({
-    description: 'Another issuer in place of Google (discovery is then used); http only if it and `PUBLIC_URL` are loopback',
-    example: 'http://localhost:9000',
-    default: 'https://accounts.google.com',
-    read: (value: string) => { read.httpUrl(value); return value }
-  }),
-  GOOGLE_HD: variable({
-    description: 'Only these Google Workspace domains, checked on the `hd` claim',
-    example: 'example.com',
-    otherwise: 'any account',
-    restricts: true,
-    read: read.domains
-  }),
-  OIDC_PROVIDERS: variable({
-    description: 'Ids of further OpenID providers, each with the variables below',
-    example: 'acme,partner',
-    otherwise: 'none',
-    read: read.providerIds
-  }),
   ALLOWED_EMAILS: variable({
     description: 'Emails that may sign in, besides `ALLOWED_EMAIL_DOMAINS`',
     example: 'ada@example.com',
@@ -132,6 +116,12 @@ export const variables = {
     otherwise: 'nobody',
     restricts: true,
     read: read.list
+  }),
+  RECHECK_MEMBERSHIP: variable({
+    description: 'Check organisations, groups and guilds (`GITHUB_ORGS` and the like) again at every refresh; keeps the provider\'s token, sealed',
+    example: 'true',
+    default: 'false',
+    read: read.onOff
   }),
   TOKEN_AUDIENCE: variable({
     description: '`aud` of the tokens; several, comma separated, make an array',
@@ -157,17 +147,35 @@ export const variables = {
     default: 'JWT',
     read: read.oneOf('JWT', 'at+jwt')
   }),
+  TOKEN_STATUS: variable({
+    description: 'Tokens name their place in a status list that tells verifiers of ended sessions',
+    example: 'true',
+    default: 'false',
+    read: read.onOff
+  }),
   SIGNING_ALG: variable({
     description: '`RS256`, `ES256` or `EdDSA`; RS256 is the one that every gateway accepts',
     example: 'ES256',
     default: 'RS256',
     read: read.oneOf('RS256', 'ES256', 'EdDSA')
   }),
+  KEY_ROTATION: variable({
+    description: 'How long a key signs before the next one takes over',
+    example: '90d',
+    default: '90d',
+    read: read.duration(86_400, 365 * 86_400)
+  }),
+  SESSION_IDLE_TTL: variable({
+    description: 'A session that is not refreshed for so long ends',
+    example: '14d',
+    default: '14d',
+    read: read.duration(1, 14 * 86_400)
+  }),
   SESSION_MAX_TTL: variable({
-    description: 'Absolute end of a session',
+    description: 'Absolute end of a session: no refresh moves it',
     example: '30d',
     default: '30d',
-    read: read.duration(1, 365 * 86_400)
+    read: read.duration(1, 30 * 86_400)
   }),
   COOKIE_DOMAIN: variable({
     description: 'Share the access cookie with the sub-domains of this domain',
@@ -203,54 +211,10 @@ export const variables = {
     otherwise: 'on if no provider is configured and `PUBLIC_URL` is loopback',
     read: read.onOff
   })
-} satisfies Record<string, Variable>
-
-/** The variables of each id in OIDC_PROVIDERS, as `OIDC_<ID>_<NAME>`. */
-export const oidcVariables = {
-  ISSUER: variable({
-    description: 'Issuer, exactly as the provider writes it; http only if it and `PUBLIC_URL` are loopback',
-    example: 'https://login.example.com',
-    read: (value: string) => { read.httpUrl(value); return value }
-  }),
-  CLIENT_ID: variable({
-    description: 'Client id registered there',
-    example: 'handstamp',
-    read: read.credential
-  }),
-  CLIENT_SECRET: variable({
-    description: 'Its client secret',
-    example: 's3cr3t…',
-    secret: true,
-    read: read.credential
-  }),
-  NAME: variable({
-    description: 'Name on the sign-in page',
-    example: 'Acme',
-    otherwise: 'the id',
-    read: read.text
-  }),
-  SCOPES: variable({
-    description: 'Scopes to ask for; `openid` and `email` belong in it',
-    example: 'openid,email',
-    default: 'openid,email,profile',
-    read: read.list
-  }),
-  EMAIL_DOMAINS: variable({
-    description: 'Only emails of these domains are accepted from this provider',
-    example: 'example.com',
-    otherwise: 'any domain',
-    restricts: true,
-    read: read.domains
-  })
-} satisfies Record<string, Variable>
+} satisfies Variables
 
 /** Variables of the interface that this version does not know yet: set, they are a problem rather than ignored. */
 export const reserved: Record<string, string> = {
-  OAUTH2_PROVIDERS: 'generic OAuth 2 providers',
-  OAUTH1_PROVIDERS: 'OAuth 1.0a providers',
   CLIENTS: 'registered clients',
-  TOKEN_STATUS: 'the token status list',
-  KEY_ROTATION: 'automatic key rotation',
-  SESSION_IDLE_TTL: 'sessions that outlive their access token',
   METRICS_PORT: 'metrics'
 }

@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { randomId } from '../keys/randomness.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import { makePrivatePem, signingKey } from '../keys/signing-key.ts'
+import { oidc, type OidcEndpoints } from '../providers/descriptor.ts'
 import { oidcProvider } from '../providers/oidc-provider.ts'
-import type { OidcEndpoints, Provider } from '../providers/provider.ts'
+import type { Provider } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 
 /** Whoever the person at the dev page says they are. */
@@ -44,6 +45,7 @@ export interface DevProviderOptions {
 
 const clientId = 'handstamp'
 const codeSeconds = 60
+const scopes = ['openid', 'email', 'profile']
 
 export function devProvider ({ publicUrl, callbackUrl, box, clock }: DevProviderOptions): DevProvider {
   const issuer = `${publicUrl}/auth/dev`
@@ -101,11 +103,13 @@ export function devProvider ({ publicUrl, callbackUrl, box, clock }: DevProvider
   }
 
   return {
-    provider: oidcProvider({ name: 'Development login', issuer, scopes: ['openid', 'email', 'profile'] }, {
+    provider: oidcProvider(oidc({ name: 'Development login', issuer, scopes }), {
       id: 'dev',
+      name: 'Development login',
       clientId,
       clientSecret,
-      scopes: ['openid', 'email', 'profile'],
+      scopes,
+      own: {},
       callbackUrl,
       loopback: true,
       clock,

@@ -1,80 +1,220 @@
-import type { SigningAlg } from '../config/config.ts'
 import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
-import { randomId } from './randomness.ts'
+import {
+  keyIn, maxKeys, nextIsKnown, promoted, publishedBeforeSeconds, rotationIsDue, stateOf, withNext, withoutKey, withoutPrevious, withoutRetired,
+  type KeyRecord, type KeyState, type RingRecord, type Schedule
+} from './key-schedule.ts'
 import type { SecretBox } from './secret-box.ts'
 import { makePrivatePem, signingKey, type PublicJwk, type SigningKey } from './signing-key.ts'
 
-/** A key at rest: its private half is sealed with the secret. `v` tells later versions how to read it. */
-interface KeyRecord {
-  v: 1
-  alg: SigningAlg
-  sealedPem: string
-  createdAt: number
+export type KeyEvent = 'key_made' | 'key_rotated' | 'key_removed'
+
+export interface KeyRingOptions extends Schedule {
+  store: Store
+  box: SecretBox
+  clock: Clock
+  /** A changed algorithm signs from the start on, not a day later: for where no verifier can have kept our keys. */
+  changesAtOnce: boolean
+  /** Tells every other process that the ring has changed. */
+  announce: () => Promise<void>
+  onEvent?: (event: KeyEvent, kid: string) => void
 }
 
-/** The keys we sign and verify with. */
-export class KeyRing {
-  readonly #keys = new Map<string, SigningKey>()
-  readonly #current: SigningKey
+/** A key and where it stands. Times are epoch seconds. */
+export interface RingKey extends SigningKey {
+  state: KeyState
+  publishedAt: number
+  signsFrom?: number
+  signedUntil?: number
+}
 
-  private constructor (keys: SigningKey[], current: SigningKey) {
-    for (const key of keys) this.#keys.set(key.kid, key)
-    this.#current = current
+/** Hears of the keys of the ring before they come into use. */
+export type KeyWatcher = (keys: RingKey[]) => Promise<void> | void
+
+/** What was asked for cannot be done; the message says why, for an operator. */
+export class KeyRingError extends Error {}
+
+const place = 'keys/ring'
+const tries = 10
+const order: KeyState[] = ['current', 'next', 'previous']
+
+/**
+ * The keys we sign and verify with: current, next, previous. All of it is one record in the store, changed by
+ * compare-and-swap, so that of several replicas one rotates and the others follow.
+ */
+export class KeyRing {
+  readonly #options: KeyRingOptions
+  readonly #watchers: KeyWatcher[] = []
+  #keys: RingKey[] = []
+  #text = ''
+  #revision = 0
+  #turn: Promise<unknown> = Promise.resolve()
+
+  private constructor (options: KeyRingOptions) {
+    this.#options = options
   }
 
   /**
-   * Loads the keys of the store; the first start makes one. Of replicas that start at once, one makes it for all.
-   * @throws Error where a key cannot be opened with the secret
+   * Loads the ring; the first start makes its keys.
+   * @throws KeyRingError where a key cannot be opened with the secret
    */
-  static async open (store: Store, box: SecretBox, alg: SigningAlg, clock: Clock): Promise<KeyRing> {
-    let keys = await loadKeys(store, box, alg)
-    if (keys.length === 0) {
-      const privatePem = await makePrivatePem(alg)
-      const { kid } = signingKey(privatePem, alg)
-      const record: KeyRecord = { v: 1, alg, sealedPem: box.seal(privatePem, kid), createdAt: epochSeconds(clock) }
-      if (await store.claim(`making-key/${alg}`, randomId(8), epochSeconds(clock) + 30)) {
-        await store.put(`keys/${alg}/${kid}`, JSON.stringify(record))
-      }
-      keys = await loadKeys(store, box, alg, 30)
+  static async open (options: KeyRingOptions): Promise<KeyRing> {
+    const ring = new KeyRing(options)
+    const { store, alg, box, changesAtOnce } = options
+    if (await store.get(place) === undefined) {
+      const [current, next] = await Promise.all([ring.#newKey(), ring.#newKey()])
+      const first: RingRecord = { v: 1, keys: [{ ...current, signsFrom: current.publishedAt }, next] }
+      if (await store.claim(place, JSON.stringify(first))) for (const { kid } of first.keys) options.onEvent?.('key_made', kid)
     }
-    const [current] = keys
-    if (!current) throw new Error('no signing key could be made')
-    return new KeyRing(keys, current)
+    await ring.reload()
+    await ring.#change(async record => {
+      // Only a start replaces the next key: replicas that are configured differently would do it in turns.
+      const wanted = keyIn(record, 'next')?.alg === alg ? record : withNext(record, await ring.#newKey())
+      const switched = changesAtOnce && ring.current.alg !== alg ? withNext(promoted(withoutPrevious(wanted), ring.#now()), await ring.#newKey()) : wanted
+      const stale = ({ sealedPem, kid }: KeyRecord) => !box.isNewest(sealedPem, kid)
+      if (!switched.keys.some(stale)) return switched
+      // After SECRET changed, what the old one sealed is sealed anew, so that the old one can go.
+      return { ...switched, keys: switched.keys.map(key => ({ ...key, sealedPem: box.seal(box.open(key.sealedPem, key.kid) ?? '', key.kid) })) }
+    })
+    await ring.upkeep()
+    return ring
   }
 
   /** The key that signs now. */
-  get current (): SigningKey {
-    return this.#current
+  get current (): RingKey {
+    const [current] = this.#keys
+    if (!current) throw new Error('the key ring is empty')
+    return current
   }
 
-  find (kid: string): SigningKey | undefined {
-    return this.#keys.get(kid)
+  /** In the order of the published set: current, next, previous. */
+  get all (): RingKey[] {
+    return this.#keys
   }
 
-  get all (): SigningKey[] {
-    return [...this.#keys.values()]
+  /** Grows with every change: what is made of the keys is stale when it differs. */
+  get revision (): number {
+    return this.#revision
+  }
+
+  find (kid: string): RingKey | undefined {
+    return this.#keys.find(key => key.kid === kid)
   }
 
   /** What /.well-known/jwks.json shows. */
   get jwks (): { keys: PublicJwk[] } {
-    return { keys: this.all.map(key => key.jwk) }
+    return { keys: this.#keys.map(({ jwk }) => jwk) }
   }
-}
 
-/** Newest first; waits up to `patienceSeconds` for another replica that is making the first one. */
-async function loadKeys (store: Store, box: SecretBox, alg: SigningAlg, patienceSeconds = 0): Promise<SigningKey[]> {
-  for (let tries = 0; ; tries++) {
-    const records = await store.list(`keys/${alg}/`)
-    if (records.length > 0 || tries >= patienceSeconds * 10) {
-      return records
-        .map(([key, value]) => [key.slice(key.lastIndexOf('/') + 1), JSON.parse(value) as KeyRecord] as const)
-        .sort(([, one], [, other]) => other.createdAt - one.createdAt)
-        .map(([kid, record]) => {
-          const privatePem = box.open(record.sealedPem, kid)
-          if (!privatePem) throw new Error(`signing key ${kid} was sealed with another SECRET: add that secret to the list`)
-          return signingKey(privatePem, record.alg)
-        })
-    }
-    await new Promise(resolve => setTimeout(resolve, 100))
+  /** Calls the watcher now and before other keys come into use. */
+  async watch (watcher: KeyWatcher): Promise<void> {
+    this.#watchers.push(watcher)
+    await watcher(this.#keys)
+  }
+
+  /** Takes the ring as the store has it. @throws StoreError; KeyRingError for keys of another secret. The known ones stay in use. */
+  reload (): Promise<void> {
+    return this.#inTurn(async () => this.#use(await this.#stored()))
+  }
+
+  /** What time asks for: a rotation, a new next key, the end of previous ones. */
+  upkeep (): Promise<void> {
+    return this.#change(async record => {
+      const now = this.#now()
+      const kept = withoutRetired(record, now, this.#options)
+      return rotationIsDue(kept, now, this.#options) ? withNext(promoted(kept, now), await this.#newKey()) : kept
+    })
+  }
+
+  /**
+   * The next key signs from now on.
+   * @throws KeyRingError unless it has been published for a day, or `force`
+   */
+  rotate (force = false): Promise<void> {
+    return this.#change(async record => {
+      const now = this.#now()
+      if (!force && !nextIsKnown(record, now)) {
+        const from = new Date(((keyIn(record, 'next')?.publishedAt ?? now) + publishedBeforeSeconds) * 1000).toISOString()
+        throw new KeyRingError(`the next key has not been published for 24 hours, so verifiers may not know it: wait until ${from}, or use --force`)
+      }
+      if (record.keys.length >= maxKeys) throw new KeyRingError(`the ring has ${maxKeys} keys, gateways take no more: wait a day, or revoke a previous one`)
+      return withNext(promoted(record, now), await this.#newKey())
+    })
+  }
+
+  /** Drops a key at once: its tokens are refused. @throws KeyRingError for one that is not in the ring */
+  revoke (kid: string): Promise<void> {
+    return this.#change(async record => {
+      if (!record.keys.some(key => key.kid === kid)) throw new KeyRingError(`no key ${kid} is in the ring`)
+      const left = withoutKey(record, kid, this.#now())
+      return keyIn(left, 'next') ? left : withNext(left, await this.#newKey())
+    })
+  }
+
+  /** Changes the ring in the store by compare-and-swap: again from what is there now if another process was faster. */
+  #change (change: (record: RingRecord) => Promise<RingRecord>): Promise<void> {
+    return this.#inTurn(async () => {
+      for (let attempt = 0; attempt < tries; attempt++) {
+        const text = await this.#stored()
+        const changed = JSON.stringify(await change(JSON.parse(text) as RingRecord))
+        if (changed === text) return this.#use(text)
+        if (!await this.#options.store.replace(place, text, changed)) continue
+        const before = this.#keys
+        await this.#use(changed)
+        this.#report(before)
+        return this.#options.announce()
+      }
+      throw new Error('other processes keep changing the key ring')
+    })
+  }
+
+  async #stored (): Promise<string> {
+    const text = await this.#options.store.get(place)
+    if (text === undefined) throw new Error('the key ring is gone from the store')
+    return text
+  }
+
+  async #use (text: string): Promise<void> {
+    if (text === this.#text) return
+    const { keys: records } = JSON.parse(text) as RingRecord
+    const keys = records.map(record => this.#opened(record))
+      .sort((one, other) => order.indexOf(one.state) - order.indexOf(other.state) || other.publishedAt - one.publishedAt)
+    for (const watcher of this.#watchers) await watcher(keys)
+    this.#keys = keys
+    this.#text = text
+    this.#revision++
+  }
+
+  #opened (record: KeyRecord): RingKey {
+    const { sealedPem, ...standing } = record
+    const known = this.find(record.kid)
+    if (known) return { ...known, ...standing, state: stateOf(record) }
+    const pem = this.#options.box.open(sealedPem, record.kid)
+    if (!pem) throw new KeyRingError(`signing key ${record.kid} was sealed with another SECRET: add that secret to the list`)
+    return { ...signingKey(pem, record.alg), ...standing, state: stateOf(record) }
+  }
+
+  #report (before: RingKey[]): void {
+    const { onEvent } = this.#options
+    for (const { kid } of this.#keys) if (!before.some(key => key.kid === kid)) onEvent?.('key_made', kid)
+    if (before[0]?.kid !== this.current.kid) onEvent?.('key_rotated', this.current.kid)
+    for (const { kid } of before) if (!this.find(kid)) onEvent?.('key_removed', kid)
+  }
+
+  async #newKey (): Promise<KeyRecord> {
+    const { alg, box } = this.#options
+    const pem = await makePrivatePem(alg)
+    const { kid } = signingKey(pem, alg)
+    return { kid, alg, sealedPem: box.seal(pem, kid), publishedAt: this.#now() }
+  }
+
+  /** One at a time: a slow reload must not put back what a change has just replaced. */
+  #inTurn (action: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(action)
+    this.#turn = done.catch(() => {})
+    return done
+  }
+
+  #now (): number {
+    return epochSeconds(this.#options.clock)
   }
 }

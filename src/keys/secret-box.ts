@@ -7,6 +7,8 @@ export interface SecretBox {
   seal (text: string, context: string): string
   /** undefined for anything this secret did not seal for this context */
   open (sealed: string, context: string): string | undefined
+  /** Whether the newest secret sealed it: otherwise it is time to seal it anew. */
+  isNewest (sealed: string, context: string): boolean
   /** A keyed digest for logs: says "the same again" and nothing else. */
   digest (text: string): string
 }
@@ -30,20 +32,28 @@ export function secretBox (secrets: string[], purpose: string): SecretBox {
     },
 
     open (sealed, context) {
-      const bytes = Buffer.from(sealed, 'base64url')
-      if (bytes.length < ivLength + tagLength) return undefined
       for (const key of keys) {
-        const opening = createDecipheriv(cipher, key, bytes.subarray(0, ivLength), { authTagLength: tagLength })
-          .setAAD(Buffer.from(context)).setAuthTag(bytes.subarray(-tagLength))
-        try {
-          return opening.update(bytes.subarray(ivLength, -tagLength), undefined, 'utf8') + opening.final('utf8')
-        } catch {
-          // sealed with another secret, or not by us
-        }
+        const text = opened(sealed, context, key)
+        if (text !== undefined) return text
       }
       return undefined
     },
 
+    isNewest: (sealed, context) => opened(sealed, context, newest) !== undefined,
+
     digest: text => createHmac('sha256', newest).update(text).digest('base64url').slice(0, 22)
+  }
+}
+
+/** undefined for what another secret sealed, or not we */
+function opened (sealed: string, context: string, key: Buffer): string | undefined {
+  const bytes = Buffer.from(sealed, 'base64url')
+  if (bytes.length < ivLength + tagLength) return undefined
+  const opening = createDecipheriv(cipher, key, bytes.subarray(0, ivLength), { authTagLength: tagLength })
+    .setAAD(Buffer.from(context)).setAuthTag(bytes.subarray(-tagLength))
+  try {
+    return opening.update(bytes.subarray(ivLength, -tagLength), undefined, 'utf8') + opening.final('utf8')
+  } catch {
+    return undefined
   }
 }

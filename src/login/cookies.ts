@@ -1,7 +1,9 @@
 import type { CookieSerializeOptions } from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
+import { epochSeconds, type Clock } from '../stores/store.ts'
 import type { IssuedToken } from '../tokens/access-tokens.ts'
+import type { RefreshedSession } from '../tokens/sessions.ts'
 
 type CookieSettings = Pick<Config, 'secure' | 'cookieDomain'>
 
@@ -28,7 +30,7 @@ export function readCookie (request: FastifyRequest, name: string): string | und
 }
 
 /** The cookies of a session: all set or all cleared at once. */
-export function sessionCookies ({ secure, cookieDomain }: CookieSettings) {
+export function sessionCookies ({ secure, cookieDomain }: CookieSettings, clock: Clock) {
   const access = cookieDomain ? '__Secure-handstamp' : cookieName('', secure)
   const refresh = cookieName('refresh', secure)
   const options = cookieOptions(secure)
@@ -38,9 +40,12 @@ export function sessionCookies ({ secure, cookieDomain }: CookieSettings) {
     /** The access token the browser brought. */
     read: (request: FastifyRequest): string | undefined => readCookie(request, access),
 
-    set (reply: FastifyReply, { token, expiresIn }: IssuedToken): void {
+    /** The refresh token the browser brought. */
+    readRefresh: (request: FastifyRequest): string | undefined => readCookie(request, refresh),
+
+    set (reply: FastifyReply, { token, expiresIn }: IssuedToken, { refreshToken, idleEndsAt }: RefreshedSession): void {
       reply.setCookie(access, token, { ...accessOptions, maxAge: expiresIn })
-      reply.clearCookie(refresh, options) // whatever an earlier session left
+      reply.setCookie(refresh, refreshToken, { ...options, maxAge: idleEndsAt - epochSeconds(clock) })
     },
 
     clear (reply: FastifyReply): void {

@@ -50,3 +50,12 @@ export function admitEmail (identity: Identity, rules: EmailRules, providerDomai
   if (identity.domainVouched && rules.allowedDomains && domainListed(domain, rules.allowedDomains)) return email
   throw new AuthError('email_not_allowed')
 }
+
+/** Whether somebody who signed in once may stay, by the rules and the providers of today. */
+export function mayStay (identity: Identity, rules: EmailRules, provider: { emailDomains?: string[] } | undefined): boolean {
+  try {
+    return provider !== undefined && admitEmail(identity, rules, provider.emailDomains) !== ''
+  } catch {
+    return false
+  }
+}

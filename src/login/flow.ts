@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
+import type { Kept } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import { cookieName, cookieOptions, readCookie } from './cookies.ts'
 
@@ -11,7 +12,8 @@ export interface Flow {
   provider: string
   state: string
   nonce: string
-  verifier: string
+  /** What the provider wants to find again. */
+  kept: Kept
   /** Checked and normalised; absent where the start named none. */
   returnTo?: string
   /** epoch seconds */
@@ -84,7 +86,7 @@ export class Flows {
   /** The flow has ended. A reminder stays for its time, so that a browser's back button and retries are told apart from a stranger. */
   end (reply: FastifyReply, flow: Flow): void {
     const secondsLeft = flow.startedAt + flowSeconds - epochSeconds(this.#clock)
-    this.#set(reply, { ...flow, nonce: '', verifier: '', over: true }, Math.max(1, secondsLeft))
+    this.#set(reply, { ...flow, nonce: '', kept: {}, over: true }, Math.max(1, secondsLeft))
   }
 
   #read (request: FastifyRequest, name: string): Flow | undefined {

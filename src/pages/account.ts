@@ -1,16 +1,25 @@
+import { deviceName } from '../login/device.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
+import type { Session } from '../tokens/sessions.ts'
 import { html } from './html.ts'
 import { page } from './layout.ts'
 
-/** Who is signed in, and the way out. */
-export function accountPage ({ email, name, sub, provider }: AccessTokenClaims, providerName: string | undefined): string {
+/** Who is signed in, where else, and the way out. */
+export function accountPage ({ email, name, sub, sid, provider }: AccessTokenClaims, providerName: string | undefined, sessions: Session[]): string {
   return page('You are signed in', html`<dl>
 ${name && html`<dt>Name</dt><dd>${name}</dd>
 `}<dt>Email</dt><dd>${email}</dd>
 <dt>Signed in with</dt><dd>${providerName ?? provider}</dd>
 <dt>Subject</dt><dd>${sub}</dd>
 </dl>
-<form method="post" action="/auth/logout">
+${sessions.length > 1 && html`<h2>Your sessions</h2>
+<ul>${sessions.map(({ id, device, lastUsedAt }) =>
+  html`<li>${deviceName(device)}<small> · ${id === sid ? 'this one' : `last used ${dateOf(lastUsedAt)}`}</small></li>
+`)}</ul>
+`}<form method="post" action="/auth/logout">
 <button type="submit">Sign out</button>
-</form>`)
+${sessions.length > 1 && html`<button type="submit" name="everywhere" value="true">Sign out everywhere</button>
+`}</form>`)
 }
+
+const dateOf = (epochSeconds: number): string => new Date(epochSeconds * 1000).toISOString().slice(0, 16).replace('T', ' ') + ' UTC'

@@ -1,6 +1,7 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { ownWords } from '../config/values.ts'
 import { AuthError, type RefusalCode } from '../errors.ts'
 import { errorPage } from '../pages/error.ts'
 import { pageHeaders } from '../pages/layout.ts'
@@ -99,10 +100,13 @@ export function handleErrors (app: FastifyInstance): void {
   })
 }
 
+const notOurs = `(?!(?:${[...ownWords].join('|')})(?:/|$))`
+
 /** Whether a route's pattern is about this URL: asked only where no route answered. */
 function matches (pattern: string, url: string): boolean {
   const [path = ''] = url.split('?')
-  const expression = pattern.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+')
+  const expression = pattern.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    .replace(/:(\w+)/g, (_parameter, name: string) => name === 'provider' ? `${notOurs}[^/]+` : '[^/]+')
   return new RegExp(`^${expression}$`).test(path)
 }
 

@@ -1,5 +1,6 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { pino } from 'pino'
+import type { StateEvent } from '../state.ts'
 
 export interface ErrorForLog {
   [fact: string]: unknown
@@ -68,10 +69,15 @@ export function logRequests (app: FastifyInstance): void {
 }
 
 /** What an operator must be able to look up later. Emails are digests, so that a log is no list of addresses. */
-export type AuditEvent = 'login_succeeded' | 'login_failed' | 'logged_out' | 'key_made'
+export type AuditEvent = 'login_succeeded' | 'login_failed' | 'logged_out' | 'session_ended'
 
 export function audit (request: FastifyRequest, event: AuditEvent, facts: Record<string, unknown>): void {
   request.log.info({ audit: event, ip: request.ip, ...facts }, event)
+}
+
+/** What happens without a request, or behind one. */
+export function auditService (log: FastifyBaseLogger, event: StateEvent, facts: Record<string, unknown>): void {
+  log[event === 'refresh_token_reused' ? 'warn' : 'info']({ audit: event, ...facts }, event)
 }
 
 /** Marks the reply of a refusal for the log: its code, and for what is not the caller's fault the cause. */

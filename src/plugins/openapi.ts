@@ -25,6 +25,7 @@ export async function describeApi (app: FastifyInstance, version: string): Promi
       components: {
         securitySchemes: {
           cookie: { type: 'apiKey', in: 'cookie', name: '__Host-handstamp', description: '`handstamp` on a loopback http PUBLIC_URL' },
+          refresh: { type: 'apiKey', in: 'cookie', name: '__Host-handstamp-refresh', description: '`handstamp-refresh` on a loopback http PUBLIC_URL' },
           bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }
         }
       }

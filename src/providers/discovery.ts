@@ -3,7 +3,8 @@ import { AuthError } from '../errors.ts'
 import { isLoopbackHost } from '../config/values.ts'
 import type { Clock } from '../stores/store.ts'
 import { getJson, type Reach } from './outbound.ts'
-import type { OidcEndpoints } from './provider.ts'
+import type { OidcEndpoints } from './descriptor.ts'
+import { speaksForTenants } from './tenants.ts'
 
 const freshMs = 60 * 60_000
 const pauseAfterFailureMs = 5_000
@@ -18,14 +19,17 @@ export class Discovery {
   readonly #issuer: string
   readonly #loopback: boolean
   readonly #clock: Clock
+  readonly #tenants: boolean
   #known: { endpoints: OidcEndpoints, at: number } | undefined
   #asking: Promise<OidcEndpoints> | undefined
   #failure: { error: AuthError, at: number } | undefined
 
-  constructor (issuer: string, loopback: boolean, clock: Clock) {
+  /** @param tenants the document may name an issuer with a place for the tenant */
+  constructor (issuer: string, loopback: boolean, clock: Clock, tenants = false) {
     this.#issuer = issuer
     this.#loopback = loopback
     this.#clock = clock
+    this.#tenants = tenants
   }
 
   /** @throws AuthError provider_unavailable, provider_timeout, provider_error */
@@ -47,7 +51,7 @@ export class Discovery {
     const reach: Reach = { typed: true, loopback: this.#loopback }
     try {
       const document = await getJson(`${this.#issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, reach)
-      const found = endpointsOf(document, this.#issuer, this.#loopback)
+      const found = endpointsOf(document, this.#issuer, this.#loopback, this.#tenants)
       // The same object while it says the same: what was made of it, such as the last good keys, stays in use.
       const known = this.#known?.endpoints
       const endpoints = known && isDeepStrictEqual(found, known) ? known : found
@@ -63,8 +67,10 @@ export class Discovery {
 }
 
 /** RFC 8414 section 3.3: the document must speak for the issuer that was asked, byte for byte. */
-function endpointsOf (document: Record<string, unknown>, issuer: string, loopback: boolean): OidcEndpoints {
-  if (document['issuer'] !== issuer) throw new Error('the discovery document names another issuer')
+function endpointsOf (document: Record<string, unknown>, asked: string, loopback: boolean, tenants: boolean): OidcEndpoints {
+  const issuer = document['issuer']
+  const speaks = typeof issuer === 'string' && (issuer === asked || (tenants && speaksForTenants(issuer, asked)))
+  if (!speaks) throw new Error('the discovery document names another issuer')
   const endpoint = (name: string) => {
     const value = document[name]
     if (typeof value !== 'string' || !URL.canParse(value)) throw new Error(`the discovery document has no usable ${name}`)

@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto'
 import { compactVerify, type CompactJWSHeaderParameters, type CryptoKey } from 'jose'
 import { AuthError } from '../errors.ts'
 import { parseStrictObject } from '../strict-json.ts'
-import type { Claims } from './provider.ts'
+import type { Claims } from './descriptor.ts'
 
 export interface IdTokenExpectations {
-  issuer: string
+  /** Of the claims, as one issuer may have a tenant in it. */
+  issuer: (claims: Claims) => string
   clientId: string
   algs: string[]
   nonce: string
+  /** The provider is known not to repeat the nonce: absent will do, another one will not. */
+  nonceMayLack: boolean
   /** For at_hash (OpenID Connect Core 3.1.3.6). */
   accessToken: string
   /** epoch seconds */
@@ -62,8 +65,9 @@ async function verifiedPayload (idToken: string, header: CompactJWSHeaderParamet
   throw new Error('no key of the provider made this signature')
 }
 
-function checkAudience ({ iss, aud, azp }: Claims, { issuer, clientId }: IdTokenExpectations): void {
-  if (iss !== issuer) throw new Error('iss is another issuer')
+function checkAudience (claims: Claims, { issuer, clientId }: IdTokenExpectations): void {
+  const { iss, aud, azp } = claims
+  if (iss !== issuer(claims)) throw new Error('iss is another issuer')
   const audiences = Array.isArray(aud) ? aud : [aud]
   if (audiences.length !== 1 || audiences[0] !== clientId) throw new Error('aud is not this client alone')
   if (azp !== undefined && azp !== clientId) throw new Error('azp is another client')
@@ -81,7 +85,7 @@ function checkTimes ({ exp, iat, nbf }: Claims, now: number): void {
 const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 function checkBinding ({ nonce, at_hash: accessTokenHash, sub }: Claims, { alg }: CompactJWSHeaderParameters, expected: IdTokenExpectations): void {
-  if (nonce !== expected.nonce) throw new Error('nonce is of another flow')
+  if (nonce !== expected.nonce && !(nonce === undefined && expected.nonceMayLack)) throw new Error('nonce is of another flow')
   if (typeof sub !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(sub)) throw new Error('sub is not printable ASCII')
   if (accessTokenHash === undefined) return
   const hash = alg === 'EdDSA' ? 'sha512' : `sha${alg.slice(2)}`

@@ -1,107 +1,144 @@
 import type { OAuth2Namespace } from '@fastify/oauth2'
 import Fastify from 'fastify'
 import { AuthError } from '../errors.ts'
+import type { Json } from './api.ts'
 import { agentFor, limits, outboundHeaders, providerFailure, type Reach } from './outbound.ts'
-import type { FlowChecks } from './provider.ts'
+import type { Kept } from './provider.ts'
+import { askTokenEndpoint, parseTokenDocument, tokenAnswer, type TokenAnswer } from './token-endpoint.ts'
 
 export interface OAuthClientOptions {
   authorizationEndpoint: string
   tokenEndpoint: string
   clientId: string
-  clientSecret: string
-  tokenAuth: 'basic' | 'post'
+  /** A function mints another one for each token call. */
+  clientSecret: string | (() => string)
+  tokenAuth: 'basic' | 'post' | 'none'
+  tokenMethod?: 'POST' | 'GET'
+  tokenParams?: Record<string, string>
+  tokenHeaders?: Record<string, string>
+  /** What token_type may be, in lower case; '' stands for absent. */
+  tokenTypes: string[]
+  /** Only an answer labelled JSON will do; otherwise forms will too, and labels say nothing. */
+  strictJson?: boolean
   callbackUrl: string
   scopes: string[]
+  scopeSeparator?: string
+  pkce?: false
+  params?: Record<string, string>
   reach: Reach
 }
 
 /** Builds the authorization URL with state and PKCE, and trades the code. */
 export interface OAuthClient {
-  authorize (state: string): Promise<{ url: string, verifier: string }>
+  authorize (state: string, more: Record<string, string>): Promise<{ url: string, kept: Kept }>
   /** @throws AuthError provider_error, provider_timeout, provider_unavailable */
-  trade (code: string, checks: Pick<FlowChecks, 'state' | 'verifier'>): Promise<TokenAnswer>
-}
-
-export interface TokenAnswer {
-  accessToken: string
-  idToken: string | undefined
+  trade (code: string, state: string, kept: Kept): Promise<TokenAnswer>
+  /** Another access token, for a refresh token. @throws AuthError as `trade` */
+  renew (refreshToken: string): Promise<TokenAnswer>
 }
 
 const verifierCookie = 'oauth2-code-verifier'
 
 /**
- * @fastify/oauth2 as one configured client. It lives on an instance of its own that never listens, because endpoints
- * found by discovery come after our start. What it would keep in two cookies shared by all providers is handed to it
- * and taken from it here; our flow cookie keeps it.
+ * @fastify/oauth2 as one configured client. It posts, with a secret that is fixed when it is registered: a minted secret
+ * gets a client of its own for each call, and what it cannot do at all (GET, no client authentication) token-endpoint.ts does.
  */
 export async function oauthClient (options: OAuthClientOptions): Promise<OAuthClient> {
+  const { clientSecret, tokenMethod, tokenAuth, callbackUrl } = options
+  const lasting = await pluginClient(options, typeof clientSecret === 'string' ? clientSecret : '')
+  const beyondPlugin = tokenMethod === 'GET' || tokenAuth === 'none'
+  const added = new URLSearchParams(options.params)
+
+  async function throughPlugin (call: (client: OAuth2Namespace) => Promise<{ token: unknown }>): Promise<TokenAnswer> {
+    // The plugin's timeout runs anew for the body: this one is for the whole call.
+    const { promise: late, stop } = deadline(limits.totalMs)
+    try {
+      const client = typeof clientSecret === 'string' ? lasting : await pluginClient(options, clientSecret())
+      const { token } = await Promise.race([call(client), late])
+      return tokenAnswer(options.strictJson ? token as Json : parseTokenDocument(bytesOf(token as Json)), options.tokenTypes)
+    } catch (error) {
+      const status = (error as { output?: { statusCode?: number } }).output?.statusCode
+      const answered = (error as { data?: { isResponseError?: boolean } }).data?.isResponseError === true
+      throw providerFailure(error, status === 504 && !answered)
+    } finally {
+      stop()
+    }
+  }
+
+  return {
+    async authorize (state, more) {
+      const kept: Kept = {}
+      const reply = { setCookie: (name: string, value: string) => { if (name === verifierCookie) kept['verifier'] = value } }
+      const made = await lasting.generateAuthorizationUri({ state } as never, reply as never)
+      // No scopes at all would be the scope `undefined`.
+      const url = options.scopes.length > 0 ? made : made.replace(/&scope=undefined(?=&|$)/, '')
+      const parameters = new URLSearchParams([...added, ...Object.entries(more)]).toString()
+      return { url: parameters === '' ? url : `${url}&${parameters}`, kept }
+    },
+
+    async trade (code, state, { verifier }) {
+      if (beyondPlugin) {
+        const proof = verifier === undefined ? {} : { code_verifier: verifier }
+        return askTokenEndpoint(options, { grant_type: 'authorization_code', code, redirect_uri: callbackUrl, ...proof })
+      }
+      const request = { query: { code, state }, cookies: { [verifierCookie]: verifier } }
+      return throughPlugin(client => client.getAccessTokenFromAuthorizationCodeFlow(request as never))
+    },
+
+    async renew (refreshToken) {
+      if (beyondPlugin) return askTokenEndpoint(options, { grant_type: 'refresh_token', refresh_token: refreshToken })
+      return throughPlugin(client => client.getNewAccessTokenUsingRefreshToken({ refresh_token: refreshToken } as never, {}))
+    }
+  }
+}
+
+/**
+ * It lives on an instance of its own that never listens, because endpoints found by discovery come after our start.
+ * What it would keep in two cookies shared by all providers is handed to it and taken from it here; our flow cookie keeps it.
+ */
+async function pluginClient (options: OAuthClientOptions, secret: string): Promise<OAuth2Namespace> {
   const authorization = new URL(options.authorizationEndpoint)
   const token = new URL(options.tokenEndpoint)
   const { default: oauth2 } = await import('@fastify/oauth2') // at the start it would be a sixth of it
   const host = Fastify()
   await host.register(oauth2, {
     name: 'provider',
-    scope: options.scopes,
-    pkce: 'S256',
+    ...(options.scopes.length > 0 && { scope: options.scopes }),
+    ...(options.pkce !== false && { pkce: 'S256' }),
     callbackUri: options.callbackUrl,
     userAgent: outboundHeaders['user-agent'],
     generateStateFunction: (request: unknown, done: (error: null, state: string) => void) => done(null, (request as { state: string }).state),
     checkStateFunction: (_request: unknown, done: () => void) => done(), // login/flow.ts has compared it
+    tokenRequestParams: options.tokenParams ?? {},
     credentials: {
-      client: { id: options.clientId, secret: options.clientSecret },
+      client: { id: options.clientId, secret },
       auth: {
         authorizeHost: authorization.origin,
         authorizePath: authorization.pathname + authorization.search,
         tokenHost: token.origin,
         tokenPath: token.pathname + token.search
       },
-      options: { authorizationMethod: options.tokenAuth === 'basic' ? 'header' : 'body' },
+      options: {
+        authorizationMethod: options.tokenAuth === 'basic' ? 'header' : 'body',
+        ...(options.scopeSeparator && { scopeSeparator: options.scopeSeparator })
+      },
       http: {
         timeout: limits.totalMs,
         maxBytes: limits.tokenBytes,
-        redirects: false,
-        headers: outboundHeaders,
+        redirects: 0, // none is followed, and unlike `false` none is an answer
+        redirect303: true,
+        json: options.strictJson ? 'strict' : false,
+        headers: { ...outboundHeaders, ...options.tokenHeaders },
         agent: agentFor(options.tokenEndpoint, options.reach)
       }
     }
   } as never)
   await host.ready()
-  const client = (host as unknown as { provider: OAuth2Namespace }).provider
-
-  return {
-    async authorize (state) {
-      let verifier = ''
-      const reply = { setCookie: (name: string, value: string) => { if (name === verifierCookie) verifier = value } }
-      const url = await client.generateAuthorizationUri({ state } as never, reply as never)
-      return { url, verifier }
-    },
-
-    async trade (code, { state, verifier }) {
-      const request = { query: { code, state }, cookies: { [verifierCookie]: verifier } }
-      // The plugin's timeout runs anew for the body: this one is for the whole call.
-      const { promise: late, stop } = deadline(limits.totalMs)
-      try {
-        const { token } = await Promise.race([client.getAccessTokenFromAuthorizationCodeFlow(request as never), late])
-        return tokenAnswer(token)
-      } catch (error) {
-        const status = (error as { output?: { statusCode?: number } }).output?.statusCode
-        const answered = (error as { data?: { isResponseError?: boolean } }).data?.isResponseError === true
-        throw providerFailure(error, status === 504 && !answered)
-      } finally {
-        stop()
-      }
-    }
-  }
+  return (host as unknown as { provider: OAuth2Namespace }).provider
 }
 
-/** RFC 6749 section 5.1; some providers answer 200 with an `error` inside. */
-function tokenAnswer (token: unknown): TokenAnswer {
-  const { error, access_token: accessToken, token_type: type, id_token: idToken } = token as Record<string, unknown>
-  if (error !== undefined) throw new Error('the token endpoint answered 200 with an error')
-  if (typeof accessToken !== 'string' || accessToken === '') throw new Error('the token answer has no access_token')
-  if (typeof type !== 'string' || type.toLowerCase() !== 'bearer') throw new Error('the token is not a bearer token')
-  return { accessToken, idToken: typeof idToken === 'string' ? idToken : undefined }
-}
+/** Told not to read JSON, the plugin hands over the bytes of the answer, numbered, and members of its own beside them. */
+const bytesOf = (token: Json): Buffer => Buffer.from(Object.values(token).filter(value => typeof value === 'number'))
 
 function deadline (ms: number) {
   let timer: NodeJS.Timeout

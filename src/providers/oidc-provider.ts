@@ -1,26 +1,21 @@
 import { AuthError } from '../errors.ts'
-import { epochSeconds, type Clock } from '../stores/store.ts'
+import { epochSeconds } from '../stores/store.ts'
+import { bearing, providerApi, type Api } from './api.ts'
+import { refuseError } from './callback.ts'
+import type { Claims, OidcDescriptor, OidcEndpoints } from './descriptor.ts'
 import { verifyIdToken } from './id-token.ts'
 import { identityOf } from './identify.ts'
+import { checkMembership, grantOf, isRestricted, livingGrant } from './membership.ts'
 import { oauthClient, type OAuthClient } from './oauth-client.ts'
 import { getJson, limits, type Reach } from './outbound.ts'
-import type { Claims, OidcDescriptor, OidcEndpoints, Provider } from './provider.ts'
+import { readAnswers } from './profile.ts'
+import { namedAs, type Provider, type ProviderSettings } from './provider.ts'
 import { ProviderKeys } from './provider-keys.ts'
+import { issuerOfTenant, speaksForTenants } from './tenants.ts'
 
-export interface OidcSettings {
-  id: string
-  clientId: string
-  clientSecret: string
-  scopes: string[]
-  callbackUrl: string
-  emailDomains?: string[]
-  hostedDomains?: string[]
-  /** PUBLIC_URL is loopback */
-  loopback: boolean
-  clock: Clock
+export interface OidcSettings extends ProviderSettings {
   /** Where the endpoints come from: a constant, a discovery, the dev provider's own listener. */
   endpoints: () => Promise<OidcEndpoints>
-  warn: (message: string, error?: unknown) => void
 }
 
 interface Connection {
@@ -31,8 +26,8 @@ interface Connection {
 
 /** An OpenID provider with a client of ours registered there. */
 export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings): Provider {
-  const { id, clientId, clock, warn } = settings
-  const typedHost = new URL(descriptor.issuer).host
+  const { id, clientId, own, clock, warn } = settings
+  const typedHost = descriptor.issuer && new URL(descriptor.issuer).host
   const reachOf = (url: string): Reach => ({
     typed: Boolean(descriptor.endpoints) || new URL(url).host === typedHost,
     loopback: settings.loopback
@@ -51,15 +46,19 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
   }
 
   async function open (endpoints: OidcEndpoints): Promise<Connection> {
-    const { authorizationEndpoint, tokenEndpoint, jwksUri, tokenAuth } = endpoints
+    const { authorizationEndpoint, tokenEndpoint, jwksUri, tokenAuth, issuer } = endpoints
+    const { mintSecret } = descriptor
     return {
       endpoints,
       client: await oauthClient({
+        ...descriptor,
         authorizationEndpoint,
         tokenEndpoint,
         tokenAuth,
+        tokenTypes: ['bearer'],
+        strictJson: true,
         clientId,
-        clientSecret: settings.clientSecret,
+        clientSecret: mintSecret ? () => mintSecret(own, { clientId, issuer, now: epochSeconds(clock) }) : settings.clientSecret,
         callbackUrl: settings.callbackUrl,
         scopes: settings.scopes,
         reach: reachOf(tokenEndpoint)
@@ -70,55 +69,74 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
   }
 
   /** Email and email_verified from one document, never mixed: the id_token's, or userinfo's where it lacks one. */
-  async function withEmail (claims: Claims, endpoints: OidcEndpoints, accessToken: string): Promise<Claims> {
+  async function withEmail (claims: Claims, { userinfoEndpoint }: OidcEndpoints, accessToken: string): Promise<Claims> {
     if (claims['email'] !== undefined && claims['email_verified'] !== undefined) return claims
-    if (!endpoints.userinfoEndpoint) return claims
-    const userinfo = await getJson(endpoints.userinfoEndpoint, reachOf(endpoints.userinfoEndpoint),
-      { authorization: `Bearer ${accessToken}` }, limits.tokenBytes)
+    if (!userinfoEndpoint || descriptor.userinfo === false) return claims
+    const userinfo = await getJson(userinfoEndpoint, reachOf(userinfoEndpoint), { authorization: `Bearer ${accessToken}` }, limits.tokenBytes)
     // OpenID Connect Core 5.3.2: userinfo of another subject must not be used.
     if (userinfo['sub'] !== claims['sub']) throw new AuthError('provider_error', { cause: new Error('userinfo is about another subject') })
     const { email, email_verified: emailVerified } = userinfo
     return { ...userinfo, ...claims, email, email_verified: emailVerified }
   }
 
+  const apiOf = ({ issuer }: OidcEndpoints, accessToken: string): Api =>
+    providerApi({ baseUrl: issuer, reach: reachOf, authenticate: bearing('bearer') }, accessToken)
+
   return {
     id,
-    name: descriptor.name,
+    name: settings.name,
     callbackUrl: settings.callbackUrl,
     ...(settings.emailDomains && { emailDomains: settings.emailDomains }),
     selectsAccount: descriptor.selectsAccount ?? false,
+    checksMembership: isRestricted(descriptor, own),
+    formPost: descriptor.params?.['response_mode'] === 'form_post',
 
     async warmUp () {
-      await connect().catch((error: unknown) => warn(`${id}: the provider cannot be reached yet; its logins will try again`, error))
+      await settings.endpoints().catch((error: unknown) => warn(`${id}: the provider cannot be reached yet; its logins will try again`, error))
     },
 
     async authorize (state, nonce, passedOn) {
       const { client } = await connect()
-      const { url, verifier } = await client.authorize(state)
-      const more = new URLSearchParams({ nonce, ...passedOn }).toString()
-      return { url: `${url}&${more}`, verifier }
+      return client.authorize(state, { nonce, ...namedAs(passedOn, descriptor.passedOnAs) })
     },
 
-    async checkIssuer (iss) {
+    async checkAnswer (answer) {
+      refuseError(answer)
       const { endpoints } = await connect()
-      if (iss === undefined ? endpoints.sendsIssuer : iss !== endpoints.issuer) throw new AuthError('issuer_mismatch')
+      if (answer.iss === undefined ? endpoints.sendsIssuer : !isIssuer(answer.iss, endpoints.issuer)) throw new AuthError('issuer_mismatch')
+      if (answer.code === undefined) throw new AuthError('invalid_request')
     },
 
-    async identify (code, checks) {
+    async identify (answer, { state, nonce, kept }) {
       const { client, endpoints, keys } = await connect()
-      const { accessToken, idToken } = await client.trade(code, checks)
+      const tokens = await client.trade(String(answer.code), state, kept)
+      const { accessToken, idToken } = tokens
       if (!idToken) throw new AuthError('invalid_id_token', { cause: new Error('the token answer has no id_token') })
       const verified = await verifyIdToken(idToken, {
-        issuer: endpoints.issuer,
+        issuer: claims => issuerOfTenant(endpoints.issuer, claims[descriptor.tenantClaim ?? '']),
         clientId,
         algs: endpoints.idTokenAlgs,
-        nonce: checks.nonce,
+        nonce,
+        nonceMayLack: descriptor.nonce === false,
         accessToken,
         now: epochSeconds(clock),
         findKeys: header => keys.find(header)
       })
       const claims = await withEmail(verified, endpoints, accessToken)
-      return identityOf(id, claims, descriptor.refine?.(claims, settings))
+      const { sub, email, email_verified: emailVerified, name, picture } = claims
+      const refined = await readAnswers(() => descriptor.refine?.(claims, own, answer))
+      const identity = identityOf(id, { subject: sub, email, emailVerified, name, picture, ...refined }, 'invalid_id_token')
+      await checkMembership(descriptor, own, apiOf(endpoints, accessToken))
+      return isRestricted(descriptor, own) ? { identity, grant: grantOf(tokens, clock) } : { identity }
+    },
+
+    async recheck (grant) {
+      const { client, endpoints } = await connect()
+      const living = await livingGrant(grant, refreshToken => client.renew(refreshToken), clock)
+      await checkMembership(descriptor, own, apiOf(endpoints, living.accessToken))
+      return living
     }
   }
 }
+
+const isIssuer = (iss: string, issuer: string): boolean => iss === issuer || speaksForTenants(issuer, iss)

@@ -1,9 +1,9 @@
 import { lookup as resolve, type LookupAddress } from 'node:dns'
-import http from 'node:http'
+import http, { type RequestOptions } from 'node:http'
 import https from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { AuthError } from '../errors.ts'
-import { parseStrictObject } from '../strict-json.ts'
+import { parseStrictJson } from '../strict-json.ts'
 
 /** How we call providers: https only (loopback aside), no redirects, no compression, everything bounded. */
 export const limits = {
@@ -83,39 +83,69 @@ export function agentFor (url: string, reach: Reach): http.Agent {
 
 const retriedStatus = new Set([429, 500, 502, 503, 504])
 
+export interface OutboundRequest {
+  url: string
+  reach: Reach
+  method?: 'GET' | 'POST'
+  headers?: Record<string, string>
+  body?: string
+  maxBytes?: number
+  /** A GET that changes something there after all. */
+  once?: true
+}
+
+export interface OutboundAnswer { status: number, type: string, body: Buffer }
+
 /**
- * GETs a JSON object. A passing fault is tried once more within the same deadline: reading changes nothing there.
+ * One bounded call. A GET is tried once more after a passing fault, within the same deadline: reading changes nothing there.
  * @throws AuthError provider_unavailable, provider_timeout, provider_error
  */
+export async function ask (request: OutboundRequest): Promise<OutboundAnswer> {
+  const { url, reach, method = 'GET', headers, body, maxBytes = limits.tokenBytes, once } = request
+  const signal = AbortSignal.timeout(limits.totalMs)
+  const agent = agentFor(url, reach)
+  const send = () => exchange(url, { agent, method, signal, headers: { ...outboundHeaders, accept: 'application/json', ...headers } }, body, maxBytes)
+  try {
+    if (method !== 'GET' || once) return await send()
+    const answer = await send().catch(error => signal.aborted ? Promise.reject(error) : undefined)
+    if (answer && !retriedStatus.has(answer.status)) return answer
+    await new Promise(resolve => setTimeout(resolve, 50 + Math.random() * 100))
+    return await send()
+  } catch (error) {
+    throw providerFailure(error, signal.aborted)
+  }
+}
+
+/** The JSON of a good answer, an object or an array. @throws AuthError provider_error for anything else */
+export function jsonOf ({ status, type, body }: OutboundAnswer): unknown {
+  try {
+    if (status !== 200) throw new Error(`status ${status}`)
+    if (!/^application\/([a-z0-9.-]+\+)?json\s*(;|$)/i.test(type)) throw new Error('not JSON by its content type')
+    return parseStrictJson(body)
+  } catch (error) {
+    throw providerFailure(error)
+  }
+}
+
+/** GETs a JSON object. @throws AuthError as `ask`, and provider_error as `jsonOf` */
 export async function getJson (
   url: string,
   reach: Reach,
   headers: Record<string, string> = {},
   maxBytes = limits.documentBytes
 ): Promise<Record<string, unknown>> {
-  const deadline = AbortSignal.timeout(limits.totalMs)
-  const agent = agentFor(url, reach)
-  const ask = () => fetchBytes(url, agent, { ...outboundHeaders, accept: 'application/json', ...headers }, maxBytes, deadline)
-  try {
-    let answer = await ask().catch(error => deadline.aborted ? Promise.reject(error) : undefined)
-    if (!answer || retriedStatus.has(answer.status)) {
-      await new Promise(resolve => setTimeout(resolve, 50 + Math.random() * 100))
-      answer = await ask()
-    }
-    if (answer.status !== 200) throw new Error(`status ${answer.status}`)
-    if (!/^application\/([a-z0-9.-]+\+)?json\s*(;|$)/i.test(answer.type)) throw new Error('not JSON by its content type')
-    return parseStrictObject(answer.body)
-  } catch (error) {
-    throw providerFailure(error, deadline.aborted)
-  }
+  const document = jsonOf(await ask({ url, reach, headers, maxBytes }))
+  if (isJson(document)) return document
+  throw new AuthError('provider_error', { cause: new Error('not a JSON object') })
 }
 
-interface Answer { status: number, type: string, body: Buffer }
+export const isJson = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function fetchBytes (url: string, agent: http.Agent, headers: Record<string, string>, maxBytes: number, signal: AbortSignal): Promise<Answer> {
+function exchange (url: string, options: RequestOptions, body: string | undefined, maxBytes: number): Promise<OutboundAnswer> {
   return new Promise((resolve, reject) => {
     const { request } = url.startsWith('https:') ? https : http
-    request(url, { agent, headers, signal, maxHeaderSize: 32 * 1024 }, response => {
+    request(url, { ...options, maxHeaderSize: 32 * 1024 }, response => {
       const chunks: Buffer[] = []
       let size = 0
       response.on('data', (chunk: Buffer) => {
@@ -129,7 +159,7 @@ function fetchBytes (url: string, agent: http.Agent, headers: Record<string, str
         body: Buffer.concat(chunks)
       }))
       response.on('error', reject)
-    }).on('error', reject).end()
+    }).on('error', reject).end(body)
   })
 }
 

@@ -1,3 +1,5 @@
+import type { Clock } from '../stores/store.ts'
+
 /** Who a provider says somebody is, in our words. Nothing in it has passed our policy yet. */
 export interface Identity {
   provider: string
@@ -13,44 +15,48 @@ export interface Identity {
   hd?: string
 }
 
-/** What an OpenID provider publishes about itself, as far as we use it. */
-export interface OidcEndpoints {
-  issuer: string
-  authorizationEndpoint: string
-  tokenEndpoint: string
-  jwksUri: string
-  userinfoEndpoint?: string
-  /** RFC 9207: the callback must carry `iss`. */
-  sendsIssuer: boolean
-  tokenAuth: 'basic' | 'post'
-  /** The one signature algorithm we accept for id_tokens, or those a provider without RS256 offers. */
-  idTokenAlgs: string[]
-}
-
-export type Claims = Record<string, unknown>
-
-/** A provider as data, and at most one function for what cannot be data. */
-export interface OidcDescriptor {
-  name: string
-  issuer: string
-  /** Known without asking; absent: discovered from the issuer. */
-  endpoints?: Omit<OidcEndpoints, 'issuer'>
-  scopes: string[]
-  /** `prompt=select_account` is documented there. */
-  selectsAccount?: boolean
-  /** What this provider's claims say beyond the standard: may refuse by throwing AuthError. */
-  refine?: (claims: Claims, settings: { hostedDomains?: string[] }) => Partial<Pick<Identity, 'domainVouched' | 'hd'>>
-}
-
-/** What a start passes on to the provider, besides what every flow has. */
+/** Parameters a start may hand on to the provider, besides what every flow has. */
 export type PassedOn = Partial<Record<'login_hint' | 'prompt' | 'hd' | 'ui_locales', string>>
 
-/** The secrets of one flow that the provider's answer is checked against. */
-export interface FlowChecks {
+/** What the browser brought back, in all the shapes that providers have for it. */
+export interface CallbackAnswer {
+  state: string
+  code?: string
+  iss?: string
+  error?: string
+  error_reason?: string
+  error_code?: string
+  denied?: string
+  oauth_token?: string
+  oauth_verifier?: string
+  /** Apple's unsigned name of the person, JSON. */
+  user?: string
+}
+
+/** What one flow kept, sealed in the browser, for the answer to be checked against. */
+export interface FlowSecrets {
   state: string
   nonce: string
-  /** PKCE code_verifier (RFC 7636) */
-  verifier: string
+  kept: Kept
+}
+
+/** What a provider wants to find again: the PKCE verifier (RFC 7636), or a temporary token and its secret (RFC 5849). */
+export type Kept = Record<string, string>
+
+/** The provider's own tokens, as far as a later check of a membership needs them. To be stored sealed, or not at all. */
+export interface Grant {
+  accessToken: string
+  /** OAuth 1.0a: the secret that belongs to it. */
+  tokenSecret?: string
+  refreshToken?: string
+  /** epoch seconds */
+  expiresAt?: number
+}
+
+/** Who signed in, and, where a membership was checked that may end, what it takes to check it again. */
+export interface Login {
+  identity: Identity
+  grant?: Grant
 }
 
 /** A configured provider: start with its URL, end with an identity. */
@@ -60,12 +66,42 @@ export interface Provider {
   callbackUrl: string
   emailDomains?: string[]
   selectsAccount: boolean
-  /** Learns what it can before anybody asks; never rejects. */
+  /** Sign-ins are restricted to members of something that its API is asked about. */
+  checksMembership: boolean
+  /** The callback comes as a cross-site form post. */
+  formPost: boolean
+  /** Learns what it must ask for before anybody signs in; never rejects. What costs time to build is built at the first login. */
   warmUp (): Promise<void>
-  /** @throws AuthError provider_unavailable, provider_timeout */
-  authorize (state: string, nonce: string, passedOn: PassedOn): Promise<{ url: string, verifier: string }>
-  /** @throws AuthError issuer_mismatch (RFC 9207) */
-  checkIssuer (iss: string | undefined): Promise<void>
-  /** Trades the code and says who signed in. @throws AuthError */
-  identify (code: string, checks: FlowChecks): Promise<Identity>
+  /** @throws AuthError provider_unavailable, provider_timeout, provider_error */
+  authorize (state: string, nonce: string, passedOn: PassedOn): Promise<{ url: string, kept: Kept }>
+  /**
+   * Judges the answer by itself, before anything is claimed or asked outside.
+   * @throws AuthError access_denied, provider_error, issuer_mismatch (RFC 9207), invalid_request, flow_mismatch
+   */
+  checkAnswer (answer: CallbackAnswer, flow: FlowSecrets): Promise<void>
+  /** Trades the answer and says who signed in. @throws AuthError */
+  identify (answer: CallbackAnswer, flow: FlowSecrets): Promise<Login>
+  /** Checks again what `identify` checked of a membership, and gives back the grant to keep. @throws AuthError email_not_allowed */
+  recheck (grant: Grant): Promise<Grant>
 }
+
+/** What the operator configured for one provider, and what it lives in. */
+export interface ProviderSettings {
+  id: string
+  name: string
+  clientId: string
+  clientSecret: string
+  scopes: string[]
+  /** Values of the descriptor's own variables. */
+  own: Record<string, unknown>
+  emailDomains?: string[]
+  callbackUrl: string
+  /** PUBLIC_URL is loopback */
+  loopback: boolean
+  clock: Clock
+  warn: (message: string, error?: unknown) => void
+}
+
+/** The parameters that are handed on, by the names the provider has for them. */
+export const namedAs = (passedOn: PassedOn, names: Partial<Record<keyof PassedOn, string>> = {}): Record<string, string> =>
+  Object.fromEntries(Object.entries(passedOn).map(([name, value]) => [names[name as keyof PassedOn] ?? name, value]))

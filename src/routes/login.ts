@@ -1,41 +1,46 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
 import type { SessionCookies } from '../login/cookies.ts'
+import { deviceOf } from '../login/device.ts'
 import { admitEmail } from '../login/email-policy.ts'
 import { flowSeconds, type Flow, type Flows } from '../login/flow.ts'
+import { maxSealedLength, type PostedAnswers } from '../login/posted-answer.ts'
+import type { Memberships } from '../login/memberships.ts'
 import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import type { Config } from '../config/config.ts'
+import { ownWords } from '../config/values.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import { refusalOf, refuse, wantsJson } from '../plugins/error-handler.ts'
 import { audit } from '../plugins/log.ts'
 import { counted } from '../plugins/request-limits.ts'
-import type { PassedOn, Provider } from '../providers/provider.ts'
+import type { CallbackAnswer, PassedOn, Provider } from '../providers/provider.ts'
 import type { Store } from '../stores/store.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { Sessions } from '../tokens/sessions.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
+import { refuseUnlessNavigation } from './navigation.ts'
 import type { RoutePlugin } from './route-plugin.ts'
-import { noBody, problems, jsonBody } from './schemas.ts'
-import { userOf } from './user.ts'
+import { answerParameter, noBody, problems, jsonBody } from './schemas.ts'
+import { tokenResponse } from './user.ts'
 
 export interface LoginOptions {
   providers: Map<string, Provider>
   returnTo: ReturnToRules
   emails: Config['emails']
   flows: Flows
+  postedAnswers: PostedAnswers
   store: Store
   sessions: Sessions
   accessTokens: AccessTokens
   verifier: TokenVerifier
   cookies: SessionCookies
   logDigest: SecretBox['digest']
+  /** Present where memberships are checked again at a refresh. */
+  memberships: Memberships | undefined
 }
 
-const words = new Set(['authorize', 'token', 'revoke', 'introspect', 'userinfo', 'verify', 'refresh', 'sessions', 'docs',
-  'me', 'logout', 'callback', 'openapi'])
 const passedOnNames = ['login_hint', 'prompt', 'hd', 'ui_locales'] as const
 const passedOn = { type: 'string', minLength: 1, maxLength: 1024 } as const
-const answer = { type: 'string', minLength: 1, maxLength: 4096 } as const
 
 const startSchema = {
   operationId: 'startLogin',
@@ -70,12 +75,24 @@ const callbackSchema = {
   tags: ['login'],
   summary: 'Where the provider sends the browser back to',
   description: 'Finishes the flow: checks the answer, starts a session, sets the cookies. Failures of a flow that was ' +
-    'started with a return_to go back there with `error`, `error_description` and `error_code`.',
+    'started with a return_to go back there with `error`, `error_description` and `error_code`. Providers with ' +
+    '`response_mode=form_post` post to the same address, which hands their answer on to this one.',
   params: startSchema.params,
   querystring: {
     type: 'object',
     required: ['state'],
-    properties: { state: answer, code: answer, iss: answer, error: answer }
+    properties: {
+      state: answerParameter,
+      code: answerParameter,
+      iss: answerParameter,
+      error: answerParameter,
+      error_reason: answerParameter,
+      error_code: answerParameter,
+      denied: answerParameter,
+      oauth_token: answerParameter,
+      oauth_verifier: answerParameter,
+      answer: { ...answerParameter, maxLength: maxSealedLength, description: 'Ours: an answer that came as a form post, sealed' }
+    }
   },
   response: {
     200: jsonBody('With `Accept: application/json` and no return_to', 'TokenResponse'),
@@ -104,8 +121,8 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
 
     const state = flows.newState()
     const nonce = flows.newNonce()
-    const { url, verifier } = await provider.authorize(state, nonce, whatToPassOn(request, provider))
-    flows.keep(request, reply, { provider: provider.id, state, nonce, verifier, ...(returnTo && { returnTo }) })
+    const { url, kept } = await provider.authorize(state, nonce, whatToPassOn(request, provider))
+    flows.keep(request, reply, { provider: provider.id, state, nonce, kept, ...(returnTo && { returnTo }) })
     return reply.redirect(url, 302)
   })
 
@@ -123,30 +140,31 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
   })
 
   async function finish (request: FastifyRequest<{ Querystring: Answer }>, reply: FastifyReply, provider: Provider, flow: Flow) {
-    const { code, iss, error } = request.query
-    // RFC 6749 section 4.1.2.1: an error is the whole answer, whatever came with it.
-    if (error !== undefined) throw new AuthError(denials.has(error) ? 'access_denied' : 'provider_error')
-    await provider.checkIssuer(iss)
-    if (code === undefined) throw new AuthError('invalid_request')
+    const { answer: sealed, user: _unsigned, ...sent } = request.query
+    const answer = sealed === undefined ? sent : options.postedAnswers.open(provider.id, flow.state, sealed)
+    await provider.checkAnswer(answer, flow)
     if (flow.over || !await claim(flow)) return alreadyUsed(request, reply, flow)
 
-    const identity = await provider.identify(code, flow)
+    const { identity, grant } = await provider.identify(answer, flow)
     const email = admitEmail(identity, options.emails, provider.emailDomains)
-    const session = await options.sessions.start(`${identity.provider}|${identity.subject}`)
-    const issued = await options.accessTokens.issue({ ...identity, email }, session)
+    const kept = grant && options.memberships?.keep(provider.id, grant)
+    const session = await options.sessions.start({ ...identity, email }, deviceOf(request.headers['user-agent']), kept)
+    const issued = await options.accessTokens.issue(session)
+    await endReplaced(request)
 
     flows.end(reply, flow)
-    cookies.set(reply, issued)
+    cookies.set(reply, issued, session)
     audit(request, 'login_succeeded', { provider: provider.id, sid: session.id, email: options.logDigest(email) })
     if (flow.returnTo === undefined && wantsJson(request)) {
-      return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify({
-        access_token: issued.token,
-        token_type: 'Bearer',
-        expires_in: issued.expiresIn,
-        user: userOf(issued.claims)
-      }))
+      return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(tokenResponse(issued)))
     }
     return reply.redirect(flow.returnTo ?? returnToRules.fallback, 303)
+  }
+
+  /** The session this browser had is out of reach now: it ends, rather than wait for its time. */
+  async function endReplaced (request: FastifyRequest): Promise<void> {
+    const refreshToken = cookies.readRefresh(request)
+    if (refreshToken !== undefined) await options.sessions.endByToken(refreshToken)
   }
 
   /** RFC 9700 section 4.7: of any number of callbacks with one state, one goes on, before anything is asked outside. */
@@ -182,7 +200,7 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
 
   function providerOf (id: string): Provider {
     const provider = options.providers.get(id)
-    if (!provider) throw new AuthError(words.has(id) ? 'not_found' : 'unknown_provider')
+    if (!provider) throw new AuthError(ownWords.has(id) ? 'not_found' : 'unknown_provider')
     return provider
   }
 
@@ -203,16 +221,7 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
   }
 }
 
-interface Answer {
-  state: string
-  code?: string
-  iss?: string
-  error?: string
-}
-
-/** What a person or the provider's policy said no to, as against what went wrong. */
-const denials = new Set(['access_denied', 'user_cancelled_login', 'user_cancelled_authorize', 'login_required',
-  'interaction_required', 'consent_required', 'account_selection_required'])
+type Answer = CallbackAnswer & { answer?: string }
 
 /** The `error` of RFC 6749 section 4.1.2.1 that is nearest to a refusal of ours. */
 function oauthError ({ statusCode }: AuthError): string {
@@ -223,13 +232,5 @@ function oauthError ({ statusCode }: AuthError): string {
 
 const startAgain = ({ provider, returnTo }: Flow): string =>
   `/auth/${provider}${returnTo === undefined ? '' : `?${new URLSearchParams({ return_to: returnTo }).toString()}`}`
-
-/** A callback is where a person arrives: not a frame, not an image, not what a browser fetches ahead. */
-function refuseUnlessNavigation ({ headers }: FastifyRequest): void {
-  const destination = headers['sec-fetch-dest']
-  const ahead = `${String(headers['sec-purpose'] ?? '')} ${String(headers['purpose'] ?? '')}`.includes('prefetch')
-  const framed = typeof destination === 'string' && !['document', 'empty'].includes(destination)
-  if (framed || ahead) throw new AuthError('cross_site_request')
-}
 
 export default login

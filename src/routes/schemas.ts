@@ -71,3 +71,6 @@ export const pageBody = (description: string) => ({ description, content: { 'tex
 
 export const jsonBody = (description: string, ref: string) =>
   ({ description, content: { 'application/json': { schema: { $ref: `${ref}#` } } } })
+
+/** What a provider's answer may carry: never empty, never twice, never long. */
+export const answerParameter = { type: 'string', minLength: 1, maxLength: 4096 } as const

@@ -1,20 +1,23 @@
-import cors from '@fastify/cors'
+import type { FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
 import type { SessionCookies } from '../login/cookies.ts'
 import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import { audit } from '../plugins/log.ts'
+import { counted } from '../plugins/request-limits.ts'
+import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
-import type { Sessions } from '../tokens/sessions.ts'
+import { subjectOf, type Sessions } from '../tokens/sessions.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
-import type { RoutePlugin } from './route-plugin.ts'
 import { presentedToken } from './presented-token.ts'
+import type { RoutePlugin } from './route-plugin.ts'
 import { refuseCrossSite, trustedOrigins } from './same-site.ts'
 import { jsonBody, noBody, problems } from './schemas.ts'
-import { userOf } from './user.ts'
+import { tokenResponse, userOf } from './user.ts'
 
 export interface SessionOptions {
   verifier: TokenVerifier
   sessions: Sessions
+  accessTokens: AccessTokens
   cookies: SessionCookies
   returnTo: ReturnToRules
   sessionMaxSeconds: number
@@ -32,12 +35,30 @@ const meSchema = {
   }
 } as const
 
+const refreshSchema = {
+  operationId: 'refresh',
+  tags: ['session'],
+  summary: 'A new access token for the session',
+  description: 'By the refresh cookie, which changes at every use. A token that was used before ends its session, but the one ' +
+    'just before still gets the same successor for ten seconds: answers get lost, and tabs race.',
+  security: [{ refresh: [] }],
+  response: {
+    200: jsonBody('The cookies are set as well', 'TokenResponse'),
+    ...problems({
+      401: 'invalid_refresh_token',
+      403: 'cross_site_request, email_not_allowed',
+      429: 'rate_limited',
+      503: 'store_unavailable'
+    })
+  }
+} as const
+
 const logoutSchema = {
   operationId: 'logout',
   tags: ['session'],
   summary: 'End this session, or all of the user\'s',
   description: 'Clears the cookies in any case. A form post is answered with a redirect.',
-  security: [{ cookie: [] }, { bearer: [] }],
+  security: [{ cookie: [] }, { refresh: [] }, { bearer: [] }],
   body: {
     type: ['object', 'null'],
     properties: {
@@ -53,19 +74,9 @@ const logoutSchema = {
 } as const
 
 /** The session a browser or a service holds. */
-const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, cookies, returnTo: rules, sessionMaxSeconds }) => {
+const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, accessTokens, cookies, returnTo: rules, sessionMaxSeconds }) => {
   const trusted = trustedOrigins(rules)
   const answers = new WeakMap<AccessTokenClaims, string>()
-  const shared = { credentials: true, methods: ['GET', 'POST', 'DELETE'], maxAge: 600 }
-  // Preflights of the routes here; any other address under this prefix answers as if there were no CORS.
-  await app.register(cors, {
-    delegator: ({ url, method, headers }, done) => {
-      const [path = ''] = url.split('?')
-      // An OPTIONS that is no preflight is a method like any other: the plugin would refuse it in its own words.
-      const applies = method !== 'OPTIONS' || (headers.origin && headers['access-control-request-method'])
-      done(null, { ...shared, origin: applies && corsPaths.has(path) ? [...trusted] : false })
-    }
-  })
 
   app.get('/me', { schema: meSchema, exposeHeadRoute: true }, async (request, reply) => {
     const claims = verifier.verify(presentedToken(request, cookies).token)
@@ -78,26 +89,53 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, c
     return reply.header('content-type', 'application/json; charset=utf-8').send(body)
   })
 
-  app.post('/logout', { schema: logoutSchema }, async (request, reply) => {
+  app.post('/refresh', { schema: refreshSchema, config: counted('tokens') }, async (request, reply) => {
+    refuseCrossSite(request, trusted)
+    const refreshToken = cookies.readRefresh(request)
+    if (refreshToken === undefined) throw new AuthError('invalid_refresh_token')
+    try {
+      const refreshed = await sessions.refresh(refreshToken)
+      const issued = await accessTokens.issue(refreshed)
+      cookies.set(reply, issued, refreshed)
+      return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(tokenResponse(issued)))
+    } catch (error) {
+      if (error instanceof AuthError) cookies.clear(reply) // what was refused is of no more use
+      throw error
+    }
+  })
+
+  app.post('/logout', { schema: logoutSchema, config: counted('tokens') }, async (request, reply) => {
     const isForm = /^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')
     const { everywhere, return_to: wanted } = request.body ?? {}
-    const byBearer = /^bearer\s/i.test(request.headers.authorization ?? '') && cookies.read(request) === undefined
+    const byBearer = /^bearer\s/i.test(request.headers.authorization ?? '') &&
+      cookies.read(request) === undefined && cookies.readRefresh(request) === undefined
     if (!byBearer) refuseCrossSite(request, trusted)
     const returnTo = wanted === undefined ? '/auth/login' : loadReturnTo(wanted, rules)
     if (returnTo === undefined) throw new AuthError('invalid_return_to')
 
-    const claims = stillValid(() => verifier.verify(presentedToken(request, cookies).token))
-    if (claims) {
-      const ended = everywhere === true || everywhere === 'true' ? await sessions.endAll(claims.sub) : 1
-      await sessions.end(claims.sub, claims.sid)
-      audit(request, 'logged_out', { provider: claims.provider, sid: claims.sid, sessions: ended })
+    const ended = await endPresented(request)
+    if (ended) {
+      const all = everywhere === true || everywhere === 'true' ? await sessions.endAll(ended.subject) : 0
+      audit(request, 'logged_out', { sid: ended.sid, sessions: all + 1 })
     }
     cookies.clear(reply)
     return isForm ? reply.redirect(returnTo, 303) : reply.code(204).send()
   })
+
+  /** Whoever asks to be signed out is, by what they still hold: the access token may be over, the refresh token alive. */
+  async function endPresented (request: FastifyRequest): Promise<{ subject: string, sid: string } | undefined> {
+    const claims = stillValid(() => verifier.verify(presentedToken(request, cookies).token))
+    const refreshToken = cookies.readRefresh(request)
+    const byRefresh = refreshToken === undefined ? undefined : await sessions.endByToken(refreshToken)
+    if (claims) {
+      if (byRefresh?.id !== claims.sid) await sessions.endOf(claims)
+      return { subject: claims.sub, sid: claims.sid }
+    }
+    return byRefresh && { subject: subjectOf(byRefresh.identity), sid: byRefresh.id }
+  }
 }
 
-/** Whoever asks to be signed out is, whatever their token has become; of two tokens, we do not guess which is meant. */
+/** Of two tokens, we do not guess which is meant. */
 function stillValid (verify: () => AccessTokenClaims): AccessTokenClaims | undefined {
   try {
     return verify()
@@ -106,7 +144,5 @@ function stillValid (verify: () => AccessTokenClaims): AccessTokenClaims | undef
     return undefined
   }
 }
-
-const corsPaths = new Set(['/auth/me', '/auth/logout'])
 
 export default session

@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
 import type { SessionCookies } from '../login/cookies.ts'
 import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
@@ -5,8 +6,11 @@ import { accountPage } from '../pages/account.ts'
 import { pageHeaders } from '../pages/layout.ts'
 import { signInPage } from '../pages/sign-in.ts'
 import type { Provider } from '../providers/provider.ts'
+import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
+import type { Sessions } from '../tokens/sessions.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
+import { isAhead } from './navigation.ts'
 import type { RoutePlugin } from './route-plugin.ts'
 import { noBody, pageBody, problems } from './schemas.ts'
 
@@ -14,6 +18,8 @@ export interface SignInOptions {
   providers: Map<string, Provider>
   returnTo: ReturnToRules
   verifier: TokenVerifier
+  sessions: Sessions
+  accessTokens: AccessTokens
   cookies: SessionCookies
 }
 
@@ -21,7 +27,7 @@ const signInSchema = {
   operationId: 'signInPage',
   tags: ['pages'],
   summary: 'The sign-in page',
-  description: 'The configured providers as plain links. Whoever is signed in already goes straight on.',
+  description: 'The configured providers as plain links. A live session is refreshed, and whoever has one goes straight on.',
   querystring: { type: 'object', properties: { return_to: { type: 'string' } } },
   response: { 200: pageBody('The page'), 303: noBody('Signed in: on to return_to'), ...problems({ 400: 'invalid_return_to' }) }
 } as const
@@ -57,12 +63,12 @@ const accountSchema = {
 } as const
 
 /** What people see before and after a login. */
-const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: rules, verifier, cookies }) => {
+const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: rules, verifier, sessions, accessTokens, cookies }) => {
   app.get('/login', { schema: signInSchema, config: { page: true } }, async (request, reply) => {
     const { return_to: wanted } = request.query
     const returnTo = wanted === undefined ? undefined : loadReturnTo(wanted, rules)
     if (wanted !== undefined && returnTo === undefined) throw new AuthError('invalid_return_to')
-    if (signedIn(cookies.read(request))) return reply.redirect(returnTo ?? rules.fallback, 303)
+    if (await resume(request, reply) || signedIn(cookies.read(request))) return reply.redirect(returnTo ?? rules.fallback, 303)
 
     const query = returnTo === undefined ? '' : `?${new URLSearchParams({ return_to: returnTo }).toString()}`
     const choices = [...providers.values()].map(({ id, name }) => ({ name, url: `/auth/${id}${query}` }))
@@ -74,9 +80,24 @@ const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: ru
 
   app.get('/account', { schema: accountSchema, config: { page: true } }, async (request, reply) => {
     const claims = signedIn(cookies.read(request))
-    if (!claims) return reply.redirect('/auth/login', 303)
-    return reply.headers(pageHeaders()).header('vary', 'Cookie').send(accountPage(claims, providers.get(claims.provider)?.name))
+    if (!claims) return reply.redirect('/auth/login?return_to=%2Fauth%2Faccount', 303)
+    const live = await sessions.list(claims.sub).catch(() => []) // the page says who you are while the store is away, too
+    return reply.headers(pageHeaders()).header('vary', 'Cookie').send(accountPage(claims, providers.get(claims.provider)?.name, live))
   })
+
+  /** Refreshes the session of this browser, if it has one and somebody is really coming. */
+  async function resume (request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+    const refreshToken = cookies.readRefresh(request)
+    if (refreshToken === undefined || isAhead(request)) return false
+    try {
+      const refreshed = await sessions.refresh(refreshToken)
+      cookies.set(reply, await accessTokens.issue(refreshed), refreshed)
+      return true
+    } catch (error) {
+      if (error instanceof AuthError) cookies.clear(reply)
+      return false
+    }
+  }
 
   function signedIn (token: string | undefined): AccessTokenClaims | undefined {
     try {

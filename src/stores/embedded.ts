@@ -1,36 +1,45 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { open, type Database, type RootDatabase } from 'lmdb'
-import { epochSeconds, StoreError, type Clock, type Store } from './store.ts'
+import { open, type RootDatabase } from 'lmdb'
+import { assertWhole } from './lmdb-file.ts'
+import { epochSeconds, StoreError, type Clock, type Entry, type Store, type Swap } from './store.ts'
 
-type Entry = [expiresAt: number, value: string]
-
-const purgeEveryMs = 60_000
-const purgeBatch = 1_000
+const format = 'handstamp 1'
+const sweepEveryMs = 1_000
+const sweepBatch = 2_000
 const forever = 0
+const newsFolder = 'news/'
+const newsCounter = 'counters/news'
 
-/** A folder on this machine, by LMDB: durable, safe for several processes, nothing to run beside it. */
+/**
+ * A folder on this machine, by LMDB: durable, safe for several processes, nothing to run beside it.
+ * A value is four bytes of expiry and then its text. What is over is not served, and swept away in the background.
+ */
 export class EmbeddedStore implements Store {
-  readonly #root: RootDatabase
-  readonly #entries: Database<Entry, string>
-  /** [expiresAt, key] in order of time, so that a purge reads only what is over. */
-  readonly #expiries: Database<true, [number, string]>
+  readonly #entries: RootDatabase<Buffer, string>
   readonly #clock: Clock
-  readonly #purging: NodeJS.Timeout
+  readonly #sweeping: NodeJS.Timeout
+  #sweptTo = ''
 
+  /** @throws StoreError for a file that is damaged or not ours: it is never replaced by an empty one */
   constructor (folder: string, clock: Clock = Date.now) {
+    this.#clock = clock
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const path = join(folder, 'handstamp.mdb')
-    this.#root = open({ path, noSubdir: true, maxDbs: 4, encoding: 'msgpack' })
-    this.#entries = this.#root.openDB<Entry, string>({ name: 'entries' })
-    this.#expiries = this.#root.openDB<true, [number, string]>({ name: 'expiries' })
-    for (const file of [path, `${path}-lock`]) chmodSync(file, 0o600)
-    this.#clock = clock
-    this.#purging = setInterval(() => { this.purge().catch(() => {}) }, purgeEveryMs).unref()
+    const isNew = !existsSync(path)
+    if (!isNew) assertWhole(path)
+    try {
+      this.#entries = open<Buffer, string>({ path, noSubdir: true, encoding: 'binary' })
+      for (const file of [path, `${path}-lock`]) chmodSync(file, 0o600)
+      this.#checkFormat()
+    } catch (error) {
+      throw error instanceof StoreError ? error : new StoreError(`the store ${path} cannot be opened`, error)
+    }
+    this.#sweeping = setInterval(() => { this.sweep().catch(() => {}) }, sweepEveryMs).unref()
   }
 
   async get (key: string): Promise<string | undefined> {
-    return this.#live(key)
+    return this.#read(() => this.#live(key))
   }
 
   async put (key: string, value: string, expiresAt = forever): Promise<void> {
@@ -45,68 +54,135 @@ export class EmbeddedStore implements Store {
     })
   }
 
-  async remove (key: string): Promise<void> {
-    await this.#write(() => {
-      this.#forgetExpiry(key)
-      this.#entries.removeSync(key)
+  async replace (key: string, expected: string, value: string, expiresAt = forever): Promise<boolean> {
+    return this.#write(() => {
+      if (this.#live(key) !== expected) return false
+      this.#set(key, value, expiresAt)
+      return true
     })
   }
 
-  async list (prefix: string): Promise<Array<[key: string, value: string]>> {
-    const now = epochSeconds(this.#clock)
-    const found: Array<[string, string]> = []
-    for (const { key, value: [expiresAt, value] } of this.#entries.getRange({ start: prefix, end: `${prefix}\uffff` })) {
-      if (expiresAt === forever || expiresAt > now) found.push([key, value])
-    }
-    return found
+  async replaceLine (key: string, expected: string, line: string, expiresAt = forever): Promise<Swap> {
+    return this.#write(() => {
+      const found = this.#live(key)
+      if (!found?.startsWith(expected)) return { replaced: false, found }
+      this.#set(key, line + found.slice(found.indexOf('\n')), expiresAt)
+      return { replaced: true, found }
+    })
+  }
+
+  async remove (key: string): Promise<void> {
+    await this.#write(() => { this.#entries.removeSync(key) })
+  }
+
+  async list (folder: string): Promise<Entry[]> {
+    return this.#read(() => [...this.#range(folder)])
+  }
+
+  async * walk (prefix: string): AsyncIterable<Entry> {
+    yield * this.#range(prefix)
+  }
+
+  async announce (news: string, expiresAt: number): Promise<void> {
+    await this.#write(() => this.#set(newsKey(this.#increment(newsCounter)), news, expiresAt))
+  }
+
+  async newsAfter (after: number): Promise<{ last: number, news: string[] }> {
+    return this.#read(() => {
+      const last = Number(this.#live(newsCounter) ?? 0)
+      if (last === after) return { last, news: [] }
+      const start = last > after ? after + 1 : 0
+      return { last, news: [...this.#range(newsFolder, newsKey(start))].map(([, news]) => news) }
+    })
+  }
+
+  async count (counter: string): Promise<number> {
+    return this.#write(() => this.#increment(`counters/${counter}`))
   }
 
   async ping (): Promise<void> {
-    this.#entries.get('ping')
+    this.#read(() => this.#live('format'))
+  }
+
+  secondsAway (): number {
+    return 0
   }
 
   async close (): Promise<void> {
-    clearInterval(this.#purging)
-    await this.#root.close()
+    clearInterval(this.#sweeping)
+    await this.#entries.close()
   }
 
-  /** Removes what is over, a batch at a time. */
-  async purge (): Promise<number> {
+  /** Looks at the next batch of entries and removes what is over; gives back how many it looked at. */
+  async sweep (): Promise<number> {
     const now = epochSeconds(this.#clock)
-    return this.#write(() => {
-      const over = [...this.#expiries.getKeys({ end: [now, '\uffff'], limit: purgeBatch })]
-      for (const expiry of over) {
-        this.#expiries.removeSync(expiry)
-        this.#entries.removeSync(expiry[1])
-      }
-      return over.length
-    })
+    const batch = [...this.#entries.getRange({ start: this.#sweptTo, limit: sweepBatch })]
+    this.#sweptTo = batch.length < sweepBatch ? '' : `${batch.at(-1)?.key ?? ''}\0`
+    const isOver = (value: Buffer | undefined) => value !== undefined && expiryOf(value) !== forever && expiryOf(value) <= now
+    const over = batch.filter(({ value }) => isOver(value))
+    if (over.length > 0) {
+      await this.#write(() => {
+        for (const { key } of over) if (isOver(this.#entries.get(key))) this.#entries.removeSync(key)
+      })
+    }
+    return batch.length
+  }
+
+  #checkFormat (): void {
+    const found = this.#live('format')
+    if (found === format) return
+    if (found !== undefined || this.#entries.getKeysCount() > 0) {
+      throw new StoreError('the store was written by something else, or by a newer version')
+    }
+    this.#entries.transactionSync(() => this.#set('format', format, forever))
   }
 
   #live (key: string): string | undefined {
-    const [expiresAt, value] = this.#entries.get(key) ?? []
-    return expiresAt === forever || (expiresAt ?? 0) > epochSeconds(this.#clock) ? value : undefined
+    const value = this.#entries.get(key)
+    return value && isLive(value, epochSeconds(this.#clock)) ? textOf(value) : undefined
+  }
+
+  * #range (prefix: string, start = prefix): Iterable<Entry> {
+    const now = epochSeconds(this.#clock)
+    for (const { key, value } of this.#entries.getRange({ start, end: `${prefix}\uffff` })) {
+      if (isLive(value, now)) yield [key, textOf(value)]
+    }
   }
 
   #set (key: string, value: string, expiresAt: number): void {
-    this.#forgetExpiry(key)
-    this.#entries.putSync(key, [expiresAt, value])
-    if (expiresAt !== forever) this.#expiries.putSync([expiresAt, key], true)
+    const entry = Buffer.allocUnsafe(4 + Buffer.byteLength(value))
+    entry.writeUInt32BE(expiresAt)
+    entry.write(value, 4)
+    this.#entries.putSync(key, entry)
   }
 
-  #forgetExpiry (key: string): void {
-    const [expiresAt] = this.#entries.get(key) ?? []
-    if (expiresAt !== undefined && expiresAt !== forever) this.#expiries.removeSync([expiresAt, key])
+  #increment (key: string): number {
+    const next = Number(this.#live(key) ?? 0) + 1
+    this.#set(key, String(next), forever)
+    return next
+  }
+
+  #read<Result> (look: () => Result): Result {
+    try {
+      return look()
+    } catch (error) {
+      throw new StoreError('the embedded store could not read', error)
+    }
   }
 
   /** One transaction: all of it is on disk when this resolves, or none of it ever. */
   async #write<Result> (change: () => Result): Promise<Result> {
     try {
-      const result = await this.#root.transaction(change)
-      await this.#root.flushed
+      const result = await this.#entries.transaction(change)
+      await this.#entries.flushed
       return result
     } catch (error) {
       throw new StoreError('the embedded store could not write', error)
     }
   }
 }
+
+const newsKey = (number: number): string => `${newsFolder}${String(number).padStart(16, '0')}`
+const expiryOf = (value: Buffer): number => value.readUInt32BE(0)
+const textOf = (value: Buffer): string => value.toString('utf8', 4)
+const isLive = (value: Buffer, now: number): boolean => expiryOf(value) === forever || expiryOf(value) > now

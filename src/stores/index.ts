@@ -1,12 +1,13 @@
 import type { Config } from '../config/config.ts'
+import type { StoreWatcher } from './redis.ts'
 import type { Clock, Store } from './store.ts'
 
-/** The store the configuration asks for. Each engine is loaded only where it is used. */
-export async function openStore (config: Config, clock: Clock, onError?: (error: Error) => void): Promise<Store> {
-  if (config.redisUrl) {
+/** The store the configuration asks for. Each engine is loaded only where it is used. @throws StoreError */
+export async function openStore ({ redisUrl, dataDir }: Pick<Config, 'redisUrl' | 'dataDir'>, clock: Clock, watcher?: StoreWatcher): Promise<Store> {
+  if (redisUrl) {
     const { RedisStore } = await import('./redis.ts')
-    return RedisStore.connect(config.redisUrl, clock, onError)
+    return RedisStore.connect(redisUrl, clock, watcher)
   }
   const { EmbeddedStore } = await import('./embedded.ts')
-  return new EmbeddedStore(config.dataDir, clock)
+  return new EmbeddedStore(dataDir, clock)
 }

@@ -1,97 +1,219 @@
 import type { Redis } from 'ioredis'
-import { epochSeconds, StoreError, type Clock, type Store } from './store.ts'
+import { epochSeconds, StoreError, type Clock, type Entry, type Store, type Swap } from './store.ts'
+import { scripts, type Scripted } from './redis-scripts.ts'
 
 const commandTimeoutMs = 500
+/** A swap that Redis gets to later than this is not made: we may have answered 503 by then. */
+const swapWithinMs = 400
+const firstConnectionMs = 15_000
+/** So many answers in a row that did not come, and the connection is made anew: what waits on it is given up. */
+const patience = 3
 const namespace = 'handstamp:'
-/** Far enough to sort after every real expiry in a folder's index. */
-const forever = 9_999_999_999
+const forever = 0
 
-/** Redis or Valkey, for replicas. Folders that are listed keep an index: a sorted set of their keys by expiry. */
+/** Hears when the store goes away, with the error, and when it is back, without one. */
+export type StoreWatcher = (error?: Error) => void
+
+/**
+ * Redis or Valkey, for replicas: one connection to the primary. Keys of a folder are indexed in a sorted set by their
+ * expiry, which ends with its last member.
+ */
 export class RedisStore implements Store {
-  readonly #redis: Redis
+  readonly #redis: Redis & Scripted
   readonly #clock: Clock
+  readonly #watcher: StoreWatcher
+  #unanswered = 0
+  #away: { from: number, to: number } = { from: 0, to: 0 }
+  #isAway = false
+  /** Redis' clock minus ours, in milliseconds. */
+  #clockOffsetMs = 0
 
-  private constructor (redis: Redis, clock: Clock) {
+  private constructor (redis: Redis & Scripted, clock: Clock, watcher: StoreWatcher) {
     this.#redis = redis
     this.#clock = clock
+    this.#watcher = watcher
   }
 
-  /** Connects in the background: the service starts, and serves what needs no store, while Redis is away. */
-  static async connect (url: string, clock: Clock = Date.now, onError: (error: Error) => void = () => {}): Promise<RedisStore> {
+  /**
+   * Waits for the first connection; afterwards a Redis that is away is waited for in the background.
+   * @throws StoreError for one that cannot be reached, is a replica, or would evict what we keep
+   */
+  static async connect (url: string, clock: Clock = Date.now, watcher: StoreWatcher = () => {}): Promise<RedisStore> {
     const { Redis } = await import('ioredis')
     const redis = new Redis(url, {
       commandTimeout: commandTimeoutMs,
       connectTimeout: 2_000,
       maxRetriesPerRequest: 0,
       enableOfflineQueue: false,
-      autoResubscribe: true,
+      enableAutoPipelining: true,
       keyPrefix: namespace,
-      retryStrategy: attempt => Math.min(100 * attempt, 1_000)
+      retryStrategy: attempt => Math.min(50 * attempt, 500),
+      reconnectOnError: error => error.message.startsWith('READONLY') // a failover made our primary a replica
     })
-    redis.on('error', onError)
-    const store = new RedisStore(redis, clock)
-    await store.#firstConnection()
+    for (const [name, { keys, lua }] of Object.entries(scripts)) redis.defineCommand(name, { numberOfKeys: keys, lua })
+    const store = new RedisStore(redis as Redis & Scripted, clock, watcher)
+    try {
+      await store.#firstConnection()
+      await store.#assertSafe()
+    } catch (error) {
+      redis.disconnect()
+      throw error
+    }
+    redis.on('ready', () => { store.#synchronise().catch(() => {}) })
     return store
-  }
-
-  #firstConnection (): Promise<void> {
-    if (this.#redis.status === 'ready') return Promise.resolve()
-    return new Promise(resolve => {
-      this.#redis.once('ready', resolve)
-      setTimeout(resolve, 2_000).unref()
-    })
   }
 
   async get (key: string): Promise<string | undefined> {
     return await this.#ask(this.#redis.get(key)) ?? undefined
   }
 
-  async put (key: string, value: string, expiresAt?: number): Promise<void> {
-    if (expiresAt !== undefined && expiresAt <= epochSeconds(this.#clock)) return this.remove(key)
-    const folder = folderOf(key)
-    const change = this.#redis.multi()
-      .zremrangebyscore(folder, '-inf', epochSeconds(this.#clock))
-      .zadd(folder, expiresAt ?? forever, key)
-    if (expiresAt === undefined) change.set(key, value)
-    else change.set(key, value, 'EXAT', expiresAt)
-    await this.#ask(change.exec())
+  async put (key: string, value: string, expiresAt = forever): Promise<void> {
+    await this.#ask(this.#redis.handstampPut(key, folderOf(key), key, value, expiresAt, epochSeconds(this.#clock)))
   }
 
-  async claim (key: string, value: string, expiresAt?: number): Promise<boolean> {
-    const answer = expiresAt === undefined
+  async claim (key: string, value: string, expiresAt = forever): Promise<boolean> {
+    const answer = expiresAt === forever
       ? this.#redis.set(key, value, 'NX')
       : this.#redis.set(key, value, 'EXAT', expiresAt, 'NX')
     return await this.#ask(answer) === 'OK'
   }
 
-  async remove (key: string): Promise<void> {
-    await this.#ask(this.#redis.multi().del(key).zrem(folderOf(key), key).exec())
+  async replace (key: string, expected: string, value: string, expiresAt = forever): Promise<boolean> {
+    const now = epochSeconds(this.#clock)
+    return this.#inTime(await this.#ask(this.#redis.handstampReplace(key, folderOf(key), key, value, expiresAt, now, expected, this.#swapDeadline())))
   }
 
-  async list (prefix: string): Promise<Array<[key: string, value: string]>> {
-    const keys = await this.#ask(this.#redis.zrangebyscore(prefix, `(${epochSeconds(this.#clock)}`, '+inf'))
-    if (keys.length === 0) return []
-    const values = await this.#ask(this.#redis.mget(keys))
-    return keys.flatMap((key, index) => {
-      const value = values[index]
-      return typeof value === 'string' ? [[key, value] as [string, string]] : []
-    })
+  async replaceLine (key: string, expected: string, line: string, expiresAt = forever): Promise<Swap> {
+    const now = epochSeconds(this.#clock)
+    const answer = this.#redis.handstampReplaceLine(key, folderOf(key), key, line, expiresAt, now, expected, this.#swapDeadline())
+    const [outcome, found] = await this.#ask(answer)
+    return { replaced: this.#inTime(outcome), found: found ?? undefined }
+  }
+
+  async remove (key: string): Promise<void> {
+    await this.#ask(this.#redis.handstampRemove(key, folderOf(key), key))
+  }
+
+  async list (folder: string): Promise<Entry[]> {
+    const keys = await this.#ask(this.#redis.zrange(folder, '0', '-1'))
+    return keys.length === 0 ? [] : this.#values(keys)
+  }
+
+  async * walk (prefix: string): AsyncIterable<Entry> {
+    let cursor = '0'
+    do {
+      const [next, found] = await this.#ask(this.#redis.scan(cursor, 'MATCH', `${namespace}${prefix}*`, 'COUNT', 1_000))
+      const keys = found.map(key => key.slice(namespace.length)).filter(key => !key.endsWith('/'))
+      if (keys.length > 0) yield * await this.#values(keys)
+      cursor = next
+    } while (cursor !== '0')
+  }
+
+  async announce (news: string, expiresAt: number): Promise<void> {
+    await this.#ask(this.#redis.handstampAnnounce('news/', 'news/ends/', 'counters/news', news, expiresAt, epochSeconds(this.#clock)))
+  }
+
+  async newsAfter (after: number): Promise<{ last: number, news: string[] }> {
+    const last = Number(await this.#ask(this.#redis.get('counters/news')) ?? 0)
+    if (last === after) return { last, news: [] }
+    const news = await this.#ask(this.#redis.zrangebyscore('news/', String(last > after ? after + 1 : 0), String(last)))
+    return { last, news: news.map(numbered => numbered.slice(numbered.indexOf(':') + 1)) }
+  }
+
+  async count (counter: string): Promise<number> {
+    return this.#ask(this.#redis.incr(`counters/${counter}`))
   }
 
   async ping (): Promise<void> {
     await this.#ask(this.#redis.ping())
   }
 
+  secondsAway (since: number): number {
+    const { from, to } = this.#away
+    const until = this.#isAway ? epochSeconds(this.#clock) : to
+    return Math.max(0, until - Math.max(from, since))
+  }
+
   async close (): Promise<void> {
     this.#redis.disconnect()
   }
 
+  /** By Redis' own clock. */
+  #swapDeadline (): number {
+    return Date.now() + this.#clockOffsetMs + swapWithinMs
+  }
+
+  #inTime (outcome: number): boolean {
+    if (outcome < 0) throw this.#went(new StoreError('Redis came to a swap too late'))
+    return outcome === 1
+  }
+
+  async #values (keys: string[]): Promise<Entry[]> {
+    const values = await this.#ask(this.#redis.mget(keys))
+    return keys.flatMap((key, index) => {
+      const value = values[index]
+      return typeof value === 'string' ? [[key, value] satisfies Entry] : []
+    })
+  }
+
+  #firstConnection (): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let problem: Error | undefined
+      const late = setTimeout(() => reject(new StoreError('Redis cannot be reached', problem)), firstConnectionMs)
+      this.#redis.on('error', (error: Error) => { problem = error })
+      this.#redis.once('ready', () => {
+        clearTimeout(late)
+        resolve()
+      })
+    })
+  }
+
+  async #assertSafe (): Promise<void> {
+    const info = await this.#ask(this.#redis.info()).catch(() => '')
+    const [, role] = /^role:(\w+)/m.exec(info) ?? []
+    const [, policy] = /^maxmemory_policy:([\w-]+)/m.exec(info) ?? []
+    if (role === 'slave') throw new StoreError('REDIS_URL names a replica: sessions and keys need the primary')
+    if (policy?.startsWith('allkeys-')) {
+      throw new StoreError(`Redis would evict sessions and keys (maxmemory-policy ${policy}): set it to noeviction`)
+    }
+    if (policy !== 'noeviction') this.#watcher(new StoreError(`Redis says of its maxmemory-policy "${policy ?? 'nothing'}": noeviction keeps sessions safe`))
+    await this.#synchronise()
+  }
+
+  async #synchronise (): Promise<void> {
+    const before = Date.now()
+    const [seconds = 0, micros = 0] = await this.#ask(this.#redis.time())
+    this.#clockOffsetMs = seconds * 1000 + micros / 1000 - (before + Date.now()) / 2
+  }
+
   async #ask<Answer> (answer: Promise<Answer>): Promise<Answer> {
     try {
-      return await answer
+      const value = await answer
+      this.#unanswered = 0
+      if (this.#isAway) this.#cameBack()
+      return value
     } catch (error) {
-      throw new StoreError('Redis did not answer as it should', error)
+      throw this.#went(new StoreError('Redis did not answer as it should', error))
     }
+  }
+
+  #went (error: StoreError): StoreError {
+    if (!this.#isAway) {
+      this.#isAway = true
+      this.#away = { from: epochSeconds(this.#clock) - 1, to: 0 } // the first to wait has waited a while
+      this.#watcher(error)
+    }
+    if (++this.#unanswered >= patience && this.#redis.status === 'ready') {
+      this.#unanswered = 0
+      this.#redis.disconnect(true)
+    }
+    return error
+  }
+
+  #cameBack (): void {
+    this.#isAway = false
+    this.#away.to = epochSeconds(this.#clock) + 1
+    this.#watcher()
   }
 }
 

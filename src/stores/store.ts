@@ -1,7 +1,7 @@
 /**
- * What Handstamp remembers: texts under keys such as `keys/<kid>` or `revoked/<sid>`.
- * Three kinds: what lasts (no expiry), what expires, what is claimed once.
- * Times are epoch seconds. A failing or slow store rejects with StoreError within about a second.
+ * What Handstamp remembers: texts under keys such as `sessions/<subject>/<sid>`. Values last, or expire by themselves;
+ * a change is on disk (or acknowledged by the primary) when its promise resolves, for every process and replica.
+ * Times are epoch seconds. A failing or slow store rejects with StoreError within a second.
  */
 export interface Store {
   /** The live value under a key. */
@@ -9,12 +9,37 @@ export interface Store {
   put (key: string, value: string, expiresAt?: number): Promise<void>
   /** Puts only where nothing lives: true for exactly one of any number of callers, on any number of replicas. */
   claim (key: string, value: string, expiresAt?: number): Promise<boolean>
+  /** Puts only where `expected` lives, byte for byte. */
+  replace (key: string, expected: string, value: string, expiresAt?: number): Promise<boolean>
+  /**
+   * Where the first line of what lives there starts with `expected`, puts another line in its place and keeps the
+   * others: the compare-and-swap of a refresh, in one step. Gives back what it found.
+   */
+  replaceLine (key: string, expected: string, line: string, expiresAt?: number): Promise<Swap>
   remove (key: string): Promise<void>
-  /** Everything that lives under a prefix ending in `/` and was put (not claimed) there. */
-  list (prefix: string): Promise<Array<[key: string, value: string]>>
+  /** Everything that lives in a folder (a prefix ending in `/`) and was put, not claimed, there. */
+  list (folder: string): Promise<Entry[]>
+  /** Everything that lives below a prefix, however much: slow, for operators. */
+  walk (prefix: string): AsyncIterable<Entry>
+  /** Adds news that every process reads; it is forgotten at `expiresAt`. */
+  announce (news: string, expiresAt: number): Promise<void>
+  /** News announced after the one numbered `after`, oldest first, and the number of the last. Zero reads all that lives. */
+  newsAfter (after: number): Promise<{ last: number, news: string[] }>
+  /** 1, 2, 3 … : no number twice, on any number of replicas. */
+  count (counter: string): Promise<number>
   /** Rejects when the store cannot serve. */
   ping (): Promise<void>
+  /** How many of the seconds since `since` the store could not be reached. */
+  secondsAway (since: number): number
   close (): Promise<void>
+}
+
+export type Entry = [key: string, value: string]
+
+export interface Swap {
+  replaced: boolean
+  /** The value as it was before. */
+  found: string | undefined
 }
 
 /** The store did not do what was asked; nothing may be assumed to have happened. */

@@ -5,7 +5,8 @@ import { randomId } from '../keys/randomness.ts'
 import type { Identity } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import type { AccessTokenClaims } from './claims.ts'
-import type { Session } from './sessions.ts'
+import { subjectOf, type Session } from './sessions.ts'
+import { statusPlace } from './status-lists.ts'
 
 /** A signed access token and how long it may be used, in seconds. */
 export interface IssuedToken {
@@ -37,25 +38,26 @@ export class AccessTokens {
   }
 
   /** @throws AuthError provider_error if the provider's claims make the token larger than a cookie takes */
-  async issue (identity: AdmittedIdentity, session: Session): Promise<IssuedToken> {
+  async issue ({ id, startedAt, identity, statusIndex }: Session): Promise<IssuedToken> {
     const iat = epochSeconds(this.#clock) - backdatedSeconds
-    const { provider, subject, email, name, picture, hd } = identity
+    const { provider, email, name, picture, hd } = identity
     const claims: AccessTokenClaims = {
       iss: this.#publicUrl,
-      sub: `${provider}|${subject}`,
+      sub: subjectOf(identity),
       aud: this.#token.audience,
       client_id: 'handstamp',
       iat,
       exp: iat + this.#token.ttlSeconds,
-      auth_time: session.startedAt,
+      auth_time: startedAt,
       jti: randomId(16),
-      sid: session.id,
+      sid: id,
       email,
       email_verified: true,
       ...(name && { name }),
       ...(picture && { picture }),
       provider,
-      ...(hd && { hd })
+      ...(hd && { hd }),
+      ...(statusIndex !== undefined && { status: { status_list: statusPlace(this.#publicUrl, statusIndex) } })
     }
     const key = this.#keys.current
     const input = `${this.#header(key.kid, key.alg)}.${base64url({ ...this.#token.claims, ...claims })}`

@@ -15,6 +15,8 @@ export interface AccessTokenClaims {
   name?: string
   picture?: string
   hd?: string
+  /** Where to see whether the session was ended (IETF Token Status List). */
+  status?: { status_list: { idx: number, uri: string } }
 }
 
 /** Claims that TOKEN_CLAIMS may not set: ours, and those with a meaning to verifiers. */

@@ -1,39 +1,80 @@
-import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
+import type { News } from '../stores/news.ts'
+import { epochSeconds, type Clock } from '../stores/store.ts'
+import type { AccessTokenClaims } from './claims.ts'
+
+/** A session whose access tokens may still be alive. Times are epoch seconds. */
+export interface EndedSession {
+  id: string
+  /** When the last of its access tokens is over. */
+  until: number
+  /** Its place in the status lists. */
+  statusIndex?: number
+}
 
 /**
- * Sessions that ended before their access tokens did. Asked on every request, so the answer comes from memory;
- * the store carries it over a restart. Keys are session ids, never a token's text: a signature has many spellings.
+ * Sessions that ended before their access tokens did, on any replica. Asked on every request, so the answer comes from
+ * memory; news carries it to the others and over a restart. Keys are session ids, never a token's text: a signature
+ * has many spellings (RFC 7515 section 10, malleability of ECDSA).
  */
 export class Revocations {
-  readonly #store: Store
+  readonly #news: News
   readonly #clock: Clock
-  /** session id -> when its last access token is over, in epoch seconds */
-  readonly #ended = new Map<string, number>()
+  readonly #ended = new Map<string, EndedSession>()
+  #everyoneBefore = 0
+  #everyoneUpTo = 0
+  #revision = 0
 
-  private constructor (store: Store, clock: Clock) {
-    this.#store = store
+  constructor (news: News, clock: Clock) {
+    this.#news = news
     this.#clock = clock
-  }
-
-  static async load (store: Store, clock: Clock): Promise<Revocations> {
-    const revocations = new Revocations(store, clock)
-    for (const [key, until] of await store.list('revoked/')) revocations.#ended.set(key.slice('revoked/'.length), Number(until))
-    return revocations
+    news.on('session', text => {
+      const [id = '', until, statusIndex] = text.split(' ')
+      this.#end({ id, until: Number(until), ...(statusIndex && { statusIndex: Number(statusIndex) }) })
+    })
+    news.on('everyone', text => {
+      const [before, statusIndex] = text.split(' ')
+      this.#everyoneBefore = Math.max(this.#everyoneBefore, Number(before))
+      this.#everyoneUpTo = Math.max(this.#everyoneUpTo, Number(statusIndex))
+      this.#revision++
+    })
   }
 
   /** @throws StoreError: the session is then refused here all the same */
-  async revoke (sessionId: string, until: number): Promise<void> {
-    this.#forgetOver()
-    this.#ended.set(sessionId, until)
-    await this.#store.put(`revoked/${sessionId}`, String(until), until)
+  async revoke (session: EndedSession): Promise<void> {
+    const { id, until, statusIndex = '' } = session
+    this.#end(session)
+    await this.#news.announce('session', `${id} ${until} ${statusIndex}`, until)
   }
 
-  has (sessionId: string): boolean {
-    return this.#ended.has(sessionId)
+  /** Ends every session that began before a time and has a place up to `statusIndex`. @throws StoreError */
+  async revokeEveryone (before: number, statusIndex: number, until: number): Promise<void> {
+    await this.#news.announce('everyone', `${before} ${statusIndex}`, until)
   }
 
-  #forgetOver (): void {
+  /** Whether the session of a token was ended. */
+  has ({ sid, auth_time: startedAt }: Pick<AccessTokenClaims, 'sid' | 'auth_time'>): boolean {
+    return this.#ended.has(sid) || startedAt < this.#everyoneBefore
+  }
+
+  /** The places of ended sessions in the status lists; everything up to `upTo` has ended as well. */
+  get statusIndices (): { upTo: number, indices: number[] } {
+    return { upTo: this.#everyoneUpTo, indices: [...this.#ended.values()].flatMap(({ statusIndex }) => statusIndex ?? []) }
+  }
+
+  /** Grows with every change: what is made of it is stale when it differs. */
+  get revision (): number {
+    return this.#revision
+  }
+
+  #end (session: EndedSession): void {
     const now = epochSeconds(this.#clock)
-    for (const [sessionId, until] of this.#ended) if (until <= now) this.#ended.delete(sessionId)
+    // In the order they ended, so those that are over come first.
+    for (const [id, { until }] of this.#ended) {
+      if (until > now) break
+      this.#ended.delete(id)
+    }
+    if (session.until <= now || this.#ended.has(session.id)) return
+    this.#ended.set(session.id, session)
+    this.#revision++
   }
 }

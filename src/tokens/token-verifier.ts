@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Config } from '../config/config.ts'
 import { AuthError } from '../errors.ts'
-import type { KeyRing } from '../keys/key-ring.ts'
+import type { RingKey } from '../keys/key-ring.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import { parseStrictObject } from '../strict-json.ts'
 import type { AccessTokenClaims } from './claims.ts'
@@ -13,10 +13,9 @@ export type SignatureCheck = (token: string) => unknown
 export interface TokenVerifierOptions {
   publicUrl: string
   token: Config['token']
-  keys: KeyRing
   revocations: Revocations
-  /** @fastify/jwt with the key of this id: one kept verifier per key */
-  checks: Map<string, SignatureCheck>
+  /** Makes the check of a key: @fastify/jwt, one kept verifier for each. */
+  checkWith: (key: RingKey) => Promise<SignatureCheck>
   clock: Clock
 }
 
@@ -30,10 +29,21 @@ const futureSeconds = 60
  */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions
-  readonly #verified = new Map<string, AccessTokenClaims>()
+  #checks = new Map<string, { alg: string, check: SignatureCheck }>()
+  #verified = new Map<string, AccessTokenClaims>()
 
   constructor (options: TokenVerifierOptions) {
     this.#options = options
+  }
+
+  /** Trusts these keys and no others; what was verified with others is forgotten. */
+  async useKeys (keys: RingKey[]): Promise<void> {
+    const checks = await Promise.all(keys.map(async key => {
+      const { check = await this.#options.checkWith(key) } = this.#checks.get(key.kid) ?? {}
+      return [key.kid, { alg: key.alg, check }] as const
+    }))
+    this.#checks = new Map(checks)
+    this.#verified = new Map()
   }
 
   /** @throws AuthError invalid_token, expired_token, revoked_token */
@@ -47,17 +57,14 @@ export class TokenVerifier {
       this.#verified.set(digest, claims)
     }
     if (claims.exp <= epochSeconds(this.#options.clock)) throw new AuthError('expired_token')
-    if (this.#options.revocations.has(claims.sid)) throw new AuthError('revoked_token')
+    if (this.#options.revocations.has(claims)) throw new AuthError('revoked_token')
     return claims
   }
 
   #check (token: string): AccessTokenClaims {
     try {
       const [header, payload] = parts(token)
-      this.#checkHeader(header)
-      const check = this.#options.checks.get(String(header['kid']))
-      if (!check) throw new Error('no check for this key')
-      check(token)
+      this.#checkFor(header)(token)
       return this.#checkClaims(payload)
     } catch (error) {
       throw new AuthError(isExpiry(error) ? 'expired_token' : 'invalid_token', { cause: error })
@@ -65,11 +72,12 @@ export class TokenVerifier {
   }
 
   /** RFC 7515 section 4.1.11, RFC 8725 sections 3.1 and 3.10 */
-  #checkHeader (header: Record<string, unknown>): void {
+  #checkFor (header: Record<string, unknown>): SignatureCheck {
     const { alg, kid, typ } = header
-    const key = typeof kid === 'string' ? this.#options.keys.find(kid) : undefined
-    if (!key || alg !== key.alg || typ !== this.#options.token.typ) throw new Error('kid, alg or typ is not ours')
+    const known = typeof kid === 'string' ? this.#checks.get(kid) : undefined
+    if (!known || alg !== known.alg || typ !== this.#options.token.typ) throw new Error('kid, alg or typ is not ours')
     for (const name of ['crit', 'jku', 'jwk', 'x5u', 'x5c']) if (name in header) throw new Error(`header carries ${name}`)
+    return known.check
   }
 
   /** Everything an access token of ours has, by type: what is absent passes the library's own allow-lists. */

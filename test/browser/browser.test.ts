@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { chromium } from 'playwright-core'
@@ -12,7 +13,15 @@ const browser = await chromium.launch({
 })
 t.teardown(() => browser.close())
 
-const front = createServer((_request, response) => { response.setHeader('content-type', 'text/html').end('<h1>front</h1>') })
+/** The module that docs/frontends.md shows, for the service at this address. */
+const documentedModule = (url: string): string =>
+  String(/```js\n(const auth = [^]*?)```/.exec(readFileSync('docs/frontends.md', 'utf8'))?.[1]).replace('https://auth.example.com', url)
+
+let script = ''
+const front = createServer(({ url }, response) => {
+  if (url === '/session.js') response.setHeader('content-type', 'text/javascript').end(script)
+  else response.setHeader('content-type', 'text/html').end('<h1>front</h1>')
+})
 await new Promise<void>(resolve => front.listen(0, '127.0.0.1', resolve))
 t.teardown(() => front.close())
 const frontUrl = `http://localhost:${(front.address() as AddressInfo).port}`
@@ -39,6 +48,25 @@ t.test('a person signs in from a frontend, comes back to it, and it can ask who 
   t.match(await me(), { status: 200, body: { email: 'ada@example.com' } })
 })
 
+t.test('the module of docs/frontends.md says who is signed in, refreshes when the token is over, and signs out', async t => {
+  const { url, page } = await frontend(t)
+  script = documentedModule(url)
+  await page.goto(frontUrl)
+  const run = (name: string) => page.evaluate(`import('/session.js').then(module => module.${name}())`)
+  t.equal(await run('me'), undefined)
+  await Promise.all([page.waitForURL(`${url}/auth/login?*`), run('signIn')])
+  await page.click('a.choice')
+  await page.click('button.primary')
+  await page.waitForURL(`${frontUrl}/`)
+  t.match(await run('me'), { email: 'dev@example.com' })
+  await page.context().clearCookies({ name: 'handstamp' })
+  const both = await Promise.all([run('me'), run('me')])
+  for (const user of both) t.match(user, { email: 'dev@example.com' })
+  t.match(await run('refresh'), /^eyJ/)
+  await run('signOut')
+  t.equal(await run('me'), undefined)
+})
+
 t.test('the sign-out button of the account page works although browsers send Origin: null with it', async t => {
   const { url, page } = await frontend(t)
   await page.goto(`${url}/auth/dev`)
@@ -47,7 +75,7 @@ t.test('the sign-out button of the account page works although browsers send Ori
   await page.click('button')
   await page.waitForURL(`${url}/auth/login`)
   await page.goto(`${url}/auth/account`)
-  t.equal(page.url(), `${url}/auth/login`, 'nobody is signed in any more')
+  t.equal(new URL(page.url()).pathname, '/auth/login', 'nobody is signed in any more')
 })
 
 t.test('a cancelled login goes back to the frontend with our error', async t => {

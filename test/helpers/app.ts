@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import type { Environment } from '../../src/config/environment.ts'
+import { catalogue, type Catalogue } from '../../src/providers/index.ts'
 
 /** What tap's test objects have and our helpers use. */
 export interface Teardown {
@@ -29,12 +30,17 @@ export function temporaryFolder (t: Teardown): string {
   return folder
 }
 
-/** The service as an operator configures it, not listening: drive it by `app.inject`. Rate limits are off unless asked for. */
-export async function buildTestApp (t: Teardown, env: Environment = {}): Promise<TestApp> {
+/**
+ * The service as an operator configures it, not listening: drive it by `app.inject`. Rate limits are off unless asked for.
+ * `more` are providers besides those of the catalogue.
+ */
+export async function buildTestApp (t: Teardown, env: Environment = {}, more: Catalogue = {}): Promise<TestApp> {
   const dataDir = env['DATA_DIR'] ?? temporaryFolder(t)
   const lines: string[] = []
   let traveled = 0
-  const config = loadConfig({ DATA_DIR: dataDir, RATE_LIMIT: '0', LOG_LEVEL: 'trace', ...env })
+  // An RSA key takes long to make: tests that are about the default say so.
+  const usual = { DATA_DIR: dataDir, RATE_LIMIT: '0', LOG_LEVEL: 'trace', SIGNING_ALG: 'ES256' }
+  const config = loadConfig({ ...usual, ...env }, undefined, { ...catalogue, ...more })
   const app = await buildApp(config, {
     log: { write: line => { lines.push(line) } },
     clock: () => Date.now() + traveled * 1000
@@ -55,9 +61,9 @@ export async function freePort (): Promise<number> {
 }
 
 /** The service listening on its PUBLIC_URL on loopback, for tests that need real connections. */
-export async function listeningTestApp (t: Teardown, env: Environment = {}): Promise<TestApp> {
+export async function listeningTestApp (t: Teardown, env: Environment = {}, more: Catalogue = {}): Promise<TestApp> {
   const port = await freePort()
-  const built = await buildTestApp(t, { PUBLIC_URL: `http://localhost:${port}`, PORT: String(port), ...env })
+  const built = await buildTestApp(t, { PUBLIC_URL: `http://localhost:${port}`, PORT: String(port), ...env }, more)
   await built.app.listen({ port, host: '127.0.0.1' })
   return built
 }

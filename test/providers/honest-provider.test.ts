@@ -27,7 +27,7 @@ t.test('a person signs in at a certified provider, and a service verifies the to
   const port = await freePort()
   const url = `http://localhost:${port}`
   const honest = await honestProvider(t, { url })
-  const { app } = await buildTestApp(t, { ...honest.env, PUBLIC_URL: url })
+  const { app } = await buildTestApp(t, { ...honest.env, PUBLIC_URL: url, SIGNING_ALG: '' })
   await app.listen({ port, host: 'localhost' })
   const browser = new Browser(app, url)
   const done = await browser.visit(await consentAt(browser, '/auth/honest?return_to=/welcome', 'ada', `${url}/auth/honest/callback`))

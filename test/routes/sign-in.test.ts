@@ -247,12 +247,13 @@ t.test('the account page says who is signed in and how to sign out', async t => 
 
 t.test('the account page sends whoever is signed out to sign in', async t => {
   const { browser, app, travel } = await scene(t)
-  t.equal((await app.inject('/auth/account')).headers['location'], '/auth/login')
+  const signIn = '/auth/login?return_to=%2Fauth%2Faccount'
+  t.equal((await app.inject('/auth/account')).headers['location'], signIn)
   await devSignIn(browser)
   travel(601)
   const answer = await browser.visit('/auth/account')
   t.equal(answer.status, 303)
-  t.equal(answer.headers['location'], '/auth/login')
+  t.equal(answer.headers['location'], signIn)
 })
 
 t.test('the account page names a provider that is no longer configured by its id', async t => {

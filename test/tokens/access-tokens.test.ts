@@ -180,27 +180,17 @@ t.test('R41 a key is never stored in the clear', async t => {
   t.notMatch(readFileSync(join(dataDir, 'handstamp.mdb'), 'latin1'), 'PRIVATE KEY')
 })
 
-t.test('R38 another SIGNING_ALG makes another key, and a set has keys of one kind', async t => {
+t.test('R38 another SIGNING_ALG signs with another key, and the set keeps the one before until its tokens are over', async t => {
   const DATA_DIR = temporaryFolder(t)
-  const kids = new Set<unknown>()
-  for (const SIGNING_ALG of algs) {
+  for (const [SIGNING_ALG, published] of [
+    ['RS256', ['RS256', 'RS256']],
+    ['ES256', ['ES256', 'ES256', 'RS256']],
+    ['EdDSA', ['EdDSA', 'EdDSA', 'ES256']]
+  ] as const) {
     const { app, jwks } = await signIn(t, { DATA_DIR, SIGNING_ALG })
+    const metadata = (await app.inject('/.well-known/openid-configuration')).json()
     await app.close()
-    t.equal(jwks.keys.length, 1)
-    t.equal(jwks.keys[0]?.alg, SIGNING_ALG)
-    kids.add(jwks.keys[0]?.kid)
+    t.same(jwks.keys.map(({ alg }: { alg?: string }) => alg), published)
+    t.same(metadata.id_token_signing_alg_values_supported, [...new Set(published)])
   }
-  t.equal(kids.size, 3)
-})
-
-t.test('going back to an earlier SIGNING_ALG finds its key again', async t => {
-  const DATA_DIR = temporaryFolder(t)
-  const kids = []
-  for (const SIGNING_ALG of ['ES256', 'EdDSA', 'ES256']) {
-    const { app, jwks } = await signIn(t, { DATA_DIR, SIGNING_ALG })
-    await app.close()
-    kids.push(jwks.keys[0]?.kid)
-  }
-  t.equal(kids[2], kids[0])
-  t.not(kids[1], kids[0])
 })

@@ -1,9 +1,12 @@
-import { AuthError } from '../errors.ts'
-import type { OidcDescriptor } from './provider.ts'
+import { variable } from '../../config/variables.ts'
+import * as read from '../../config/values.ts'
+import { AuthError } from '../../errors.ts'
+import { oidc } from '../descriptor.ts'
 
 /** https://developers.google.com/identity/openid-connect/openid-connect, endpoints from Google's discovery document */
-export const google: OidcDescriptor = {
+export const google = oidc({
   name: 'Google',
+  clientIdExample: '1234567890-abc.apps.googleusercontent.com',
   issuer: 'https://accounts.google.com',
   endpoints: {
     authorizationEndpoint: 'https://accounts.google.com/o/oauth2/v2/auth',
@@ -17,15 +20,24 @@ export const google: OidcDescriptor = {
   },
   scopes: ['openid', 'email', 'profile'],
   selectsAccount: true,
+  variables: {
+    HD: variable({
+      description: 'Only these Google Workspace domains, checked on the `hd` claim',
+      example: 'example.com',
+      otherwise: 'any account',
+      restricts: true,
+      read: read.domains
+    })
+  },
 
   // Google speaks for gmail.com and for Workspace domains (`hd`); any other address was only a mailbox once.
-  refine ({ hd, email }, { hostedDomains }) {
+  refine ({ hd, email }, { HD: domains }) {
     const hosted = typeof hd === 'string' && /^[a-z0-9.-]{1,253}$/i.test(hd) ? hd.toLowerCase() : undefined
-    if (hostedDomains && !(hosted && hostedDomains.includes(hosted))) throw new AuthError('email_not_allowed')
+    if (domains && !(hosted && domains.includes(hosted))) throw new AuthError('email_not_allowed')
     const domain = typeof email === 'string' ? email.slice(email.indexOf('@') + 1).toLowerCase() : ''
     return {
       domainVouched: domain === 'gmail.com' || domain === 'googlemail.com' || domain === hosted,
       ...(hosted && { hd: hosted })
     }
   }
-}
+})

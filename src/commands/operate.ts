@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadConfig } from '../config/config.ts'
+import { ConfigError, type Environment } from '../config/environment.ts'
+import { KeyRingError } from '../keys/key-ring.ts'
+import { openState, type State } from '../state.ts'
+import { StoreError } from '../stores/store.ts'
+import { explainProblems } from './explain.ts'
+
+/** What an operator typed does not fit the command. */
+export class UsageError extends Error {}
+
+/**
+ * Runs one step on the keys and sessions that the service uses, also while it runs: it hears of what changes.
+ * Problems go to stderr; the exit code is 1 for them, 2 for words that do not fit.
+ */
+export async function operate (env: Environment, step: (state: State) => Promise<string>): Promise<number> {
+  try {
+    const config = loadConfig(env)
+    if (!config.redisUrl && !existsSync(join(config.dataDir, 'handstamp.mdb'))) {
+      throw new StoreError(`there is no store in ${config.dataDir}: start the service first, or set DATA_DIR`)
+    }
+    const warn = (text: string) => { process.stderr.write(`handstamp: ${text}\n`) }
+    const state = await openState(config, {
+      clock: Date.now,
+      admits: () => true,
+      onStore: error => { if (error instanceof Error) warn(error.message) },
+      onProblem: warn,
+      onEvent: (event, facts) => warn([event, ...Object.values(facts)].join(' '))
+    })
+    try {
+      process.stdout.write(await step(state))
+      return 0
+    } finally {
+      await state.close()
+    }
+  } catch (error) {
+    if (error instanceof ConfigError) process.stderr.write(explainProblems(error))
+    else if (error instanceof StoreError || error instanceof KeyRingError || error instanceof UsageError) process.stderr.write(`handstamp: ${error.message}\n`)
+    else throw error
+    return error instanceof UsageError ? 2 : 1
+  }
+}
+
+/** Rows as a table with columns as wide as their widest cell. */
+export function table (rows: string[][]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
+  return rows.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd() + '\n').join('')
+}
+
+export const timeOf = (epochSeconds: number | undefined): string =>
+  epochSeconds === undefined ? '-' : new Date(epochSeconds * 1000).toISOString().replace('.000', '')

@@ -1,0 +1,83 @@
+import type { Descriptor } from '../providers/descriptor.ts'
+import * as read from './values.ts'
+import { variable, type Variables } from './variables.ts'
+
+const address = (description: string, value: string) => variable({ description, example: value, default: value, address: true, read: read.endpoint })
+
+/** The variables of a provider of the catalogue, as `<ID>_<NAME>`: the usual ones of its kind, then its own. */
+export function usualVariables (descriptor: Descriptor): Variables {
+  const { name, kind, clientIdExample = 'handstamp', variables = {} } = descriptor
+  const client: Variables = {
+    CLIENT_ID: variable({
+      description: `Client id registered at ${name}`,
+      example: clientIdExample,
+      otherwise: `${name} is off`,
+      required: true,
+      read: read.credential
+    }),
+    ...(kind !== 'oauth1' && descriptor.mintSecret
+      ? {}
+      : {
+          CLIENT_SECRET: variable({
+            description: 'Its client secret',
+            example: 's3cr3t…',
+            otherwise: 'off',
+            secret: true,
+            required: true,
+            read: read.credential
+          })
+        })
+  }
+  if (kind === 'oidc') {
+    const { issuer, scopes } = descriptor
+    return {
+      ...client,
+      SCOPES: variable({ description: `Scopes to ask ${name} for`, example: 'openid,email', default: scopes.join(','), read: read.openidScopes }),
+      ISSUER: variable({
+        description: issuer
+          ? `Another issuer in place of ${name} (discovery is then used); http only if it and \`PUBLIC_URL\` are loopback`
+          : 'Your issuer there, exactly as its discovery document writes it',
+        example: issuer ?? 'https://login.example.com',
+        ...(issuer ? { default: issuer } : { required: true }),
+        address: true,
+        read: read.issuer
+      }),
+      ...variables
+    }
+  }
+  const { authorizationUrl, tokenUrl, apiUrl } = descriptor
+  return {
+    ...client,
+    ...(kind === 'oauth2' && {
+      SCOPES: variable({ description: `Scopes to ask ${name} for`, example: 'email', default: descriptor.scopes.join(','), read: read.list })
+    }),
+    ...(kind === 'oauth1' && { REQUEST_TOKEN_URL: address('Where temporary tokens come from', descriptor.requestTokenUrl) }),
+    AUTHORIZATION_URL: address('Where the browser goes to sign in', authorizationUrl),
+    TOKEN_URL: address('Where the code is traded', tokenUrl),
+    API_URL: address('What stands before the paths of the API', apiUrl),
+    ...variables
+  }
+}
+
+/** The descriptor with what the operator chose: another issuer means other endpoints, to be discovered. */
+export function withOperatorsWords (descriptor: Descriptor, values: Record<string, unknown>): Descriptor {
+  const fill = (url: string) => url.replace(/\{([A-Z_]+)\}/g, (place, name: string) => typeof values[name] === 'string' ? values[name] : place)
+  const chosen = (name: string, usual: string) => fill(typeof values[name] === 'string' ? values[name] : usual)
+  if (descriptor.kind === 'oidc') {
+    const { endpoints, ...rest } = descriptor
+    const usual = fill(descriptor.issuer ?? '')
+    const issuer = chosen('ISSUER', usual)
+    if (!endpoints || issuer !== usual) return { ...rest, issuer }
+    return { ...rest, issuer, endpoints: filled(endpoints, fill) }
+  }
+  const urls = {
+    authorizationUrl: chosen('AUTHORIZATION_URL', descriptor.authorizationUrl),
+    tokenUrl: chosen('TOKEN_URL', descriptor.tokenUrl),
+    apiUrl: chosen('API_URL', descriptor.apiUrl)
+  }
+  if (descriptor.kind === 'oauth2') return { ...descriptor, ...urls }
+  return { ...descriptor, ...urls, requestTokenUrl: chosen('REQUEST_TOKEN_URL', descriptor.requestTokenUrl) }
+}
+
+const filled = <Endpoints extends object>(endpoints: Endpoints, fill: (url: string) => string): Endpoints =>
+  Object.fromEntries(Object.entries(endpoints).map(([name, value]) => [name, typeof value === 'string' ? fill(value) : value])) as Endpoints

@@ -1,0 +1,82 @@
+import type { SigningAlg } from '../config/config.ts'
+
+/** A key at rest, as the store keeps it. Times are epoch seconds. */
+export interface KeyRecord {
+  kid: string
+  alg: SigningAlg
+  /** The private half, sealed with the secret. */
+  sealedPem: string
+  /** When verifiers could see it first. */
+  publishedAt: number
+  /** Absent for the next key. */
+  signsFrom?: number
+  /** Present for a previous key: it signed until then. */
+  signedUntil?: number
+}
+
+/** The ring at rest. `v` tells later versions how to read it; members they add are kept. */
+export interface RingRecord {
+  v: 1
+  keys: KeyRecord[]
+}
+
+export type KeyState = 'current' | 'next' | 'previous'
+
+export const stateOf = ({ signsFrom, signedUntil }: KeyRecord): KeyState =>
+  signsFrom === undefined ? 'next' : signedUntil === undefined ? 'current' : 'previous'
+
+const daySeconds = 86_400
+/** Verifiers keep a key set for up to 12 hours, and some never look for an unknown key in between. */
+export const publishedBeforeSeconds = daySeconds
+/** Some gateways take no set with more. */
+export const maxKeys = 10
+
+export interface Schedule {
+  alg: SigningAlg
+  rotationSeconds: number
+  tokenSeconds: number
+}
+
+export const keyIn = ({ keys }: RingRecord, state: KeyState): KeyRecord | undefined => keys.find(key => stateOf(key) === state)
+
+/** Whether verifiers have had the time to see the next key. */
+export const nextIsKnown = (ring: RingRecord, now: number): boolean => {
+  const next = keyIn(ring, 'next')
+  return next !== undefined && next.publishedAt + publishedBeforeSeconds <= now
+}
+
+/** Whether it is time for the next key: the current one is old enough, or the next one has another algorithm. */
+export function rotationIsDue (ring: RingRecord, now: number, { rotationSeconds }: Pick<Schedule, 'rotationSeconds'>): boolean {
+  const current = keyIn(ring, 'current')
+  if (!current || !nextIsKnown(ring, now)) return false
+  return (current.signsFrom ?? 0) + rotationSeconds <= now || keyIn(ring, 'next')?.alg !== current.alg
+}
+
+/** The next key signs from now on; the current one only verifies. */
+export function promoted (ring: RingRecord, now: number): RingRecord {
+  return {
+    ...ring,
+    keys: ring.keys.map(key => {
+      const state = stateOf(key)
+      return state === 'next' ? { ...key, signsFrom: now } : state === 'current' ? { ...key, signedUntil: now } : key
+    })
+  }
+}
+
+/** With another next key in place of the one that is there, if any. */
+export const withNext = (ring: RingRecord, next: KeyRecord): RingRecord =>
+  ({ ...ring, keys: [...ring.keys.filter(key => stateOf(key) !== 'next'), next] })
+
+/** Without the previous keys whose last token has been over for a day. */
+export function withoutRetired (ring: RingRecord, now: number, { tokenSeconds }: Pick<Schedule, 'tokenSeconds'>): RingRecord {
+  const retired = ({ signedUntil }: KeyRecord) => signedUntil !== undefined && signedUntil + daySeconds + tokenSeconds <= now
+  return { ...ring, keys: ring.keys.filter(key => !retired(key)) }
+}
+
+export const withoutPrevious = (ring: RingRecord): RingRecord => ({ ...ring, keys: ring.keys.filter(key => stateOf(key) !== 'previous') })
+
+/** Without one key, at once. If it was the current one, the next key signs from now on. */
+export function withoutKey (ring: RingRecord, kid: string, now: number): RingRecord {
+  const left = { ...ring, keys: ring.keys.filter(key => key.kid !== kid) }
+  return keyIn(left, 'current') ? left : promoted(left, now)
+}

@@ -1,0 +1,60 @@
+import { AuthError } from '../errors.ts'
+import type { SecretBox } from '../keys/secret-box.ts'
+import type { Grant, Provider } from '../providers/provider.ts'
+import { epochSeconds, type Clock } from '../stores/store.ts'
+
+/** A provider's own tokens and when they last showed that the person belongs. */
+interface KeptGrant extends Grant {
+  /** epoch seconds */
+  checkedAt: number
+}
+
+export interface MembershipsOptions {
+  providers: ReadonlyMap<string, Provider>
+  box: SecretBox
+  clock: Clock
+  warn: (message: string, error: unknown) => void
+}
+
+/** So long a provider that is out of reach ends nobody's session; longer would keep those who have left. */
+const patienceSeconds = 24 * 3_600
+const notedEverySeconds = 3_600
+
+/** With RECHECK_MEMBERSHIP: whoever has left the organisation, group or guild since the login loses the session. */
+export class Memberships {
+  readonly #options: MembershipsOptions
+
+  constructor (options: MembershipsOptions) {
+    this.#options = options
+  }
+
+  /** What a session keeps for later checks, sealed. */
+  keep (provider: string, grant: Grant): string {
+    const kept: KeptGrant = { ...grant, checkedAt: epochSeconds(this.#options.clock) }
+    return this.#options.box.seal(JSON.stringify(kept), provider)
+  }
+
+  /**
+   * Checks again, and gives back what the session keeps from now on.
+   * @throws AuthError email_not_allowed for whoever does not belong any more, invalid_refresh_token where that cannot be told
+   */
+  async recheck (id: string, kept: string | undefined): Promise<string | undefined> {
+    const { providers, box, clock, warn } = this.#options
+    const provider = providers.get(id)
+    if (!provider?.checksMembership) return kept
+    const text = kept === undefined ? undefined : box.open(kept, id)
+    if (kept === undefined || text === undefined) throw new AuthError('invalid_refresh_token') // from before the check was on
+    const { checkedAt, ...grant } = JSON.parse(text) as KeptGrant
+    const now = epochSeconds(clock)
+    try {
+      const living = await provider.recheck(grant)
+      const worthNoting = living.accessToken !== grant.accessToken || now - checkedAt > notedEverySeconds
+      return worthNoting ? this.keep(id, living) : kept
+    } catch (error) {
+      if (error instanceof AuthError && error.code === 'email_not_allowed') throw error
+      if (now - checkedAt > patienceSeconds) throw new AuthError('invalid_refresh_token', { cause: error })
+      warn(`${id}: a membership could not be checked again`, error)
+      return kept
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import type { Values, Variables } from '../config/variables.ts'
+import type { Api, Json } from './api.ts'
+import type { CallbackAnswer, Identity, PassedOn } from './provider.ts'
+
+/** What every provider says about itself. `{NAME}` in a URL stands for the value of its own variable NAME. */
+interface Described<Own extends Variables> {
+  name: string
+  /** Variables besides the usual ones, without the provider's prefix: ORGS for GITHUB_ORGS. */
+  variables?: Own
+  /** `prompt=select_account` is documented there. */
+  selectsAccount?: boolean
+  clientIdExample?: string
+  /**
+   * Refuses whoever does not belong to what the operator's restrictions name, by throwing AuthError. Asked at every
+   * login, and again at refreshes where RECHECK_MEMBERSHIP says so: it must rest on the api alone.
+   */
+  membership? (api: Api, own: Values<Own>): Promise<void>
+}
+
+/** Whom we are there, for the few calls that need it. */
+export interface ClientCredentials {
+  clientId: string
+  clientSecret: string
+}
+
+/** How the authorization request and the token call of a provider differ from what RFC 6749 has. */
+interface OAuth2Quirks<Own extends Variables> {
+  scopes: string[]
+  /** Between scopes; a space if not given. */
+  scopeSeparator?: string
+  /** Further parameters of the authorization URL. `response_mode: 'form_post'` makes the callback a form post. */
+  params?: Record<string, string>
+  /** What the parameters a start may hand on are called there; those not named go by their own name. */
+  passedOnAs?: Partial<Record<keyof PassedOn, string>>
+  /** The provider refuses PKCE. */
+  pkce?: false
+  tokenParams?: Record<string, string>
+  tokenHeaders?: Record<string, string>
+  tokenMethod?: 'POST' | 'GET'
+  /** Makes a client secret for each token call; there is no `_CLIENT_SECRET` then. `now` is in epoch seconds. */
+  mintSecret? (own: Values<Own>, client: { clientId: string, issuer: string, now: number }): string
+}
+
+/** What an OpenID provider publishes about itself, as far as we use it. */
+export interface OidcEndpoints {
+  /** `{tenantid}` in it stands for the tenant that an id_token is from. */
+  issuer: string
+  authorizationEndpoint: string
+  tokenEndpoint: string
+  jwksUri: string
+  userinfoEndpoint?: string
+  /** RFC 9207: the callback must carry `iss`. */
+  sendsIssuer: boolean
+  tokenAuth: 'basic' | 'post'
+  /** The one signature algorithm we accept for id_tokens, or those a provider without RS256 offers. */
+  idTokenAlgs: string[]
+}
+
+export type Claims = Record<string, unknown>
+
+/** What a provider's claims say beyond the standard ones. */
+export type Refinement = Partial<Pick<Identity, 'emailVerified' | 'domainVouched' | 'hd' | 'name'>>
+
+interface OidcFacts<Own extends Variables> extends Described<Own>, OAuth2Quirks<Own> {
+  /** Absent: every operator has another one, and `_ISSUER` is required. */
+  issuer?: string
+  /** Known without asking; absent: discovered from the issuer. */
+  endpoints?: Omit<OidcEndpoints, 'issuer'>
+  /** The claim that fills `{tenantid}` in the issuer. */
+  tenantClaim?: string
+  /** The provider is documented not to repeat the nonce in its id_tokens: PKCE alone binds the code then. */
+  nonce?: false
+  /** Its userinfo says nothing about the email that its id_token does not. */
+  userinfo?: false
+  /** May refuse by throwing AuthError. */
+  refine? (claims: Claims, own: Values<Own>, answer: CallbackAnswer): Refinement
+}
+
+/** Who the person is, as the provider put it: judged by identify.ts, which trusts no type in it. */
+export interface Profile {
+  subject: unknown
+  email?: unknown
+  emailVerified?: unknown
+  domainVouched?: boolean
+  name?: unknown
+  picture?: unknown
+  hd?: string
+}
+
+/** Where each thing is found in one JSON document: dotted paths. */
+export interface ProfilePaths {
+  /** Below the API's base address if it begins with a slash. */
+  url: string
+  subject: string
+  email: string
+  /** `always`: the provider documents that it hands out verified addresses only. */
+  emailVerified: string
+  name?: string
+  picture?: string
+}
+
+// Spelled as a method so that descriptors with different variables fit into one catalogue.
+type ProfileFunction<Own extends Variables, Login> = { of (api: Api, own: Values<Own>, login: Login): Promise<Profile> }['of']
+
+/** How API calls carry the person's token: `Authorization: Bearer`, with another word, or as a query parameter. */
+export type ApiAuth = 'bearer' | `scheme:${string}` | `query:${string}`
+
+interface OAuth2Facts<Own extends Variables> extends Described<Own>, OAuth2Quirks<Own> {
+  authorizationUrl: string
+  tokenUrl: string
+  /** What stands before the paths of API calls. */
+  apiUrl: string
+  apiAuth?: ApiAuth
+  apiHeaders?: Record<string, string>
+  /** Client authentication at the token endpoint; `post` if not given. */
+  tokenAuth?: 'post' | 'basic' | 'none'
+  /** Paths into one document, or a function where that is not enough. `token` is the whole token answer. */
+  profile: ProfilePaths | ProfileFunction<Own, ClientCredentials & { accessToken: string, token: Json }>
+}
+
+export type Signature = 'HMAC-SHA1' | 'HMAC-SHA256' | 'RSA-SHA1' | 'PLAINTEXT'
+
+interface OAuth1Facts<Own extends Variables> extends Described<Own> {
+  requestTokenUrl: string
+  authorizationUrl: string
+  tokenUrl: string
+  apiUrl: string
+  apiHeaders?: Record<string, string>
+  signature?: Signature
+  realm?: string
+  params?: Record<string, string>
+  /** `token` is what the token endpoint answered. */
+  profile: ProfilePaths | ProfileFunction<Own, { token: Json }>
+}
+
+export type OidcDescriptor<Own extends Variables = Variables> = OidcFacts<Own> & { kind: 'oidc' }
+export type OAuth2Descriptor<Own extends Variables = Variables> = OAuth2Facts<Own> & { kind: 'oauth2' }
+export type OAuth1Descriptor<Own extends Variables = Variables> = OAuth1Facts<Own> & { kind: 'oauth1' }
+export type Descriptor = OidcDescriptor | OAuth2Descriptor | OAuth1Descriptor
+
+// These say the kind, and let TypeScript know a descriptor's own variables inside its functions.
+
+export const oidc = <Own extends Variables>(facts: OidcFacts<Own>): OidcDescriptor<Own> => ({ kind: 'oidc', ...facts })
+export const oauth2 = <Own extends Variables>(facts: OAuth2Facts<Own>): OAuth2Descriptor<Own> => ({ kind: 'oauth2', ...facts })
+export const oauth1 = <Own extends Variables>(facts: OAuth1Facts<Own>): OAuth1Descriptor<Own> => ({ kind: 'oauth1', ...facts })

@@ -1,0 +1,36 @@
+import type { Api } from './api.ts'
+import type { Profile, ProfilePaths } from './descriptor.ts'
+import { isJson, providerFailure } from './outbound.ts'
+
+/** The profile where data alone says where each thing is. */
+export async function profileByPaths (api: Api, paths: ProfilePaths): Promise<Profile> {
+  const document = await api.document(paths.url)
+  const at = (path: string | undefined) => path === undefined ? undefined : valueAt(document, path)
+  return {
+    subject: at(paths.subject),
+    email: at(paths.email),
+    emailVerified: paths.emailVerified === 'always' || at(paths.emailVerified),
+    name: at(paths.name),
+    picture: at(paths.picture)
+  }
+}
+
+/** Runs what a descriptor says about answers: it may stumble over any shape of them, and that is the provider's failure. */
+export async function readAnswers<Result> (read: () => Result | Promise<Result>): Promise<Result> {
+  try {
+    return await read()
+  } catch (error) {
+    throw providerFailure(error)
+  }
+}
+
+/** What a dotted path leads to; numbers count into arrays. */
+export function valueAt (document: unknown, path: string): unknown {
+  let value = document
+  for (const step of path.split('.')) {
+    if (Array.isArray(value)) value = (value as unknown[])[Number(step)]
+    else if (isJson(value) && Object.hasOwn(value, step)) value = value[step]
+    else return undefined
+  }
+  return value
+}

@@ -1,0 +1,79 @@
+import { parseStrictObject } from '../strict-json.ts'
+import type { Json } from './api.ts'
+import type { OAuthClientOptions } from './oauth-client.ts'
+import { ask, providerFailure } from './outbound.ts'
+
+/** What a token endpoint gave for a code. */
+export interface TokenAnswer {
+  accessToken: string
+  idToken?: string
+  refreshToken?: string
+  /** seconds */
+  expiresIn?: number
+  /** The whole answer: some providers put the person into it. */
+  document: Json
+}
+
+/**
+ * The token call where @fastify/oauth2 has none: by GET, or without client authentication. Never tried again, as a code is good once.
+ * @throws AuthError provider_error, provider_timeout, provider_unavailable
+ */
+export async function askTokenEndpoint (options: OAuthClientOptions, grant: Record<string, string>): Promise<TokenAnswer> {
+  const { tokenEndpoint, tokenMethod = 'POST', tokenAuth, clientId, clientSecret, reach } = options
+  const secret = typeof clientSecret === 'string' ? clientSecret : clientSecret()
+  const form = new URLSearchParams({
+    ...options.tokenParams,
+    ...grant,
+    ...(tokenAuth !== 'basic' && { client_id: clientId }),
+    ...(tokenAuth === 'post' && { client_secret: secret })
+  }).toString()
+  const headers = {
+    ...options.tokenHeaders,
+    ...(tokenAuth === 'basic' && { authorization: `Basic ${Buffer.from(`${formEncoded(clientId)}:${formEncoded(secret)}`).toString('base64')}` })
+  }
+  const { status, body } = await ask(tokenMethod === 'GET'
+    ? { url: `${tokenEndpoint}${tokenEndpoint.includes('?') ? '&' : '?'}${form}`, reach, headers, once: true }
+    : { url: tokenEndpoint, reach, headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' }, method: 'POST', body: form })
+  try {
+    if (status < 200 || status > 299) throw new Error(`the token endpoint answered ${status}`)
+    return tokenAnswer(parseTokenDocument(body), options.tokenTypes)
+  } catch (error) {
+    throw providerFailure(error)
+  }
+}
+
+/** RFC 6749 section 2.3.1 and appendix B */
+const formEncoded = (text: string): string => new URLSearchParams({ text }).toString().slice('text='.length)
+
+/**
+ * RFC 6749 section 5.1; some providers answer 200 with an `error` inside.
+ * @param types what token_type may be, in lower case; '' stands for absent
+ */
+export function tokenAnswer (document: Json, types: string[]): TokenAnswer {
+  const { error, access_token: accessToken, token_type: type = '', id_token: idToken, refresh_token: refreshToken, expires_in: expiresIn } = document
+  if (error !== undefined) throw new Error('the token endpoint answered 200 with an error')
+  if (typeof accessToken !== 'string' || accessToken === '') throw new Error('the token answer has no access_token')
+  if (typeof type !== 'string' || !types.includes(type.toLowerCase())) throw new Error('the token is not of the type we can use')
+  return {
+    accessToken,
+    ...(typeof idToken === 'string' && { idToken }),
+    ...(typeof refreshToken === 'string' && { refreshToken }),
+    ...(Number(expiresIn) > 0 && { expiresIn: Number(expiresIn) }),
+    document
+  }
+}
+
+/** JSON or a form, whatever the content type says: older token endpoints label either as text. */
+export function parseTokenDocument (body: Buffer): Json {
+  const text = new TextDecoder('utf-8', { fatal: true }).decode(body).trim()
+  return text.startsWith('{') ? parseStrictObject(text) : parseForm(text)
+}
+
+/** application/x-www-form-urlencoded, each name once. */
+export function parseForm (text: string): Json {
+  if (!/^[\w.~%+*-]+=/.test(text)) throw new Error('neither JSON nor a form')
+  const form = new URLSearchParams(text)
+  const document = Object.fromEntries(form)
+  if (Object.keys(document).length !== form.size) throw new Error('a parameter is named twice')
+  return document
+}

@@ -1,0 +1,58 @@
+import type { Store } from './store.ts'
+
+/** What one process tells all: other keys, sessions that ended, everybody's sessions that ended. */
+export type Topic = 'keys' | 'session' | 'everyone'
+
+type Listener = (text: string) => Promise<void> | void
+
+/** What happens on one replica is known on all within a second. */
+const everyMs = 300
+
+/**
+ * Reads what any process announced in the store, our own announcements too. While the store is away, what is known
+ * stays known; what was missed is read afterwards.
+ */
+export class News {
+  readonly #store: Store
+  readonly #listeners = new Map<Topic, Listener>()
+  readonly #onProblem: (error: unknown) => void
+  #last = 0
+  #timer: NodeJS.Timeout | undefined
+  #reading: Promise<void> | undefined
+
+  constructor (store: Store, onProblem: (error: unknown) => void) {
+    this.#store = store
+    this.#onProblem = onProblem
+  }
+
+  on (topic: Topic, listener: Listener): void {
+    this.#listeners.set(topic, listener)
+  }
+
+  /** @throws StoreError: nobody may have heard */
+  async announce (topic: Topic, text: string, expiresAt: number): Promise<void> {
+    await this.#store.announce(`${topic} ${text}`, expiresAt)
+  }
+
+  /** Reads all that lives, then keeps reading. @throws StoreError */
+  async follow (): Promise<void> {
+    await this.#read()
+    this.#timer = setInterval(() => {
+      this.#reading ??= this.#read().catch(this.#onProblem).finally(() => { this.#reading = undefined })
+    }, everyMs).unref()
+  }
+
+  async stop (): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#reading
+  }
+
+  async #read (): Promise<void> {
+    const { last, news } = await this.#store.newsAfter(this.#last)
+    for (const line of news) {
+      const space = line.indexOf(' ')
+      await this.#listeners.get(line.slice(0, space) as Topic)?.(line.slice(space + 1))
+    }
+    this.#last = last
+  }
+}

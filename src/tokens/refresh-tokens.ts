@@ -1,0 +1,95 @@
+import { createHash, createHmac, createSecretKey, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { randomBytesFromPool } from '../keys/randomness.ts'
+
+/** What a refresh token says of itself: whose session it is for and which of its line it is. */
+export interface RefreshToken {
+  /** A digest of the subject: the folder of the person's sessions. */
+  subjectId: string
+  sessionId: string
+  /** 1 for the first of a family, one more at each rotation. */
+  generation: number
+  /** The 256 bits that nobody else knows. */
+  proof: Buffer
+}
+
+const sizes = { subjectId: 9, sessionId: 16, generation: 4, proof: 32, seal: 16 }
+const sessionAt = sizes.subjectId
+const generationAt = sessionAt + sizes.sessionId
+const proofAt = generationAt + sizes.generation
+const sealAt = proofAt + sizes.proof
+const length = sealAt + sizes.seal
+
+/** The folder of a person's sessions. Two people may share one: who a session is for stands in its record. */
+export const subjectIdOf = (subject: string): string =>
+  createHash('sha256').update(subject).digest().toString('base64url', 0, sizes.subjectId)
+
+/** What is stored of a token: enough to know it again, of no use to whoever reads the store. */
+export const hashOf = ({ proof }: RefreshToken): string => createHash('sha256').update(proof).digest().toString('base64url', 0, 16)
+
+/**
+ * Makes and recognises the tokens of a family. The first is random. Over each, one HMAC-SHA-512 gives a seal, which
+ * tells a token of long ago from one that never was, and the secret part of its successor: whoever presents a token
+ * twice gets the very same successor, without it lying anywhere.
+ */
+export class RefreshTokens {
+  readonly #newest: KeyObject
+  readonly #keys: KeyObject[]
+
+  /** @param secrets newest first: the first one makes, each one recognises */
+  constructor (secrets: string[]) {
+    this.#keys = secrets.map(secret => createSecretKey(Buffer.from(hkdfSync('sha256', secret, 'handstamp', 'refresh-tokens', 64))))
+    const [newest] = this.#keys
+    if (!newest) throw new TypeError('refresh tokens need a secret')
+    this.#newest = newest
+  }
+
+  first (subjectId: string, sessionId: string): RefreshToken {
+    return { subjectId, sessionId, generation: 1, proof: randomBytesFromPool(sizes.proof) }
+  }
+
+  /** The token after this one. */
+  successor (token: RefreshToken): RefreshToken {
+    return successorBy(token, this.#newest)
+  }
+
+  /** The token after this one as it was made before, by whichever secret: the one with this hash. */
+  knownSuccessor (token: RefreshToken, hash: string): RefreshToken | undefined {
+    return this.#keys.map(key => successorBy(token, key)).find(successor => hashOf(successor) === hash)
+  }
+
+  text (token: RefreshToken): string {
+    const bytes = bodyOf(token)
+    digest(bytes, this.#newest).copy(bytes, sealAt, 0, sizes.seal)
+    return bytes.toString('base64url')
+  }
+
+  /** undefined for what we never issued, and for any other spelling of what we did */
+  parse (text: string): RefreshToken | undefined {
+    const bytes = Buffer.from(text, 'base64url')
+    if (bytes.length !== length || bytes.toString('base64url') !== text) return undefined
+    const seal = bytes.subarray(sealAt)
+    if (!this.#keys.some(key => timingSafeEqual(digest(bytes, key).subarray(0, sizes.seal), seal))) return undefined
+    return {
+      subjectId: bytes.toString('base64url', 0, sessionAt),
+      sessionId: bytes.toString('base64url', sessionAt, generationAt),
+      generation: bytes.readUInt32BE(generationAt),
+      proof: bytes.subarray(proofAt, sealAt)
+    }
+  }
+}
+
+function successorBy (token: RefreshToken, key: KeyObject): RefreshToken {
+  return { ...token, generation: token.generation + 1, proof: digest(bodyOf(token), key).subarray(sizes.seal, sizes.seal + sizes.proof) }
+}
+
+/** The token's bytes, with room for its seal. */
+function bodyOf ({ subjectId, sessionId, generation, proof }: RefreshToken): Buffer {
+  const bytes = Buffer.allocUnsafe(length)
+  bytes.write(subjectId, 0, 'base64url')
+  bytes.write(sessionId, sessionAt, 'base64url')
+  bytes.writeUInt32BE(generation, generationAt)
+  proof.copy(bytes, proofAt)
+  return bytes
+}
+
+const digest = (bytes: Buffer, key: KeyObject): Buffer => createHmac('sha512', key).update(bytes.subarray(0, sealAt)).digest()

@@ -1,0 +1,70 @@
+import type { AdmittedIdentity } from './access-tokens.ts'
+
+/** One login on one browser or device, as the store keeps it. Times are epoch seconds. */
+export interface SessionRecord {
+  /** Of the refresh token that is good now, and its hash. */
+  generation: number
+  tokenHash: string
+  /** When this generation began: at the login, or at the last refresh. */
+  rotatedAt: number
+  startedAt: number
+  /** Browser and system (login/device.ts). */
+  device: number
+  identity: AdmittedIdentity
+  /** Its place in the status lists, where tokens have one. */
+  statusIndex?: number
+  /** The provider's own tokens, sealed, where a membership is checked again. */
+  grant?: string
+  /** What a later version wrote behind it. */
+  rest: unknown[]
+}
+
+type Generation = Pick<SessionRecord, 'generation' | 'tokenHash'>
+
+const version = 1
+
+type Row = [startedAt: number, device: number, provider: string, subject: string, email: string, vouched?: number,
+  name?: string, picture?: string, hd?: string, statusIndex?: number, grant?: string, ...rest: unknown[]]
+
+/** What the first line starts with while this is the generation: a refresh swaps that line and leaves the other alone. */
+export const lineStart = ({ generation, tokenHash }: Generation): string => `${version} ${generation} ${tokenHash} `
+
+export const lineOf = (generation: Generation, rotatedAt: number): string => lineStart(generation) + String(rotatedAt)
+
+/** Two short lines, as there may be millions. A later version adds members at the end, which this one keeps as they are. */
+export function sessionText (record: SessionRecord): string {
+  const { rotatedAt, startedAt, device, identity, statusIndex = 0, grant = '', rest } = record
+  const { provider, subject, email, domainVouched, name = '', picture = '', hd = '' } = identity
+  const row: Row = [startedAt, device, provider, subject, email, domainVouched ? 1 : 0, name, picture, hd, statusIndex, grant, ...rest]
+  while (row.at(-1) === '' || row.at(-1) === 0) row.pop()
+  return `${lineOf(record, rotatedAt)}\n${JSON.stringify(row)}`
+}
+
+/** undefined for a version that this one cannot read. */
+export function sessionOf (text: string): SessionRecord | undefined {
+  const end = text.indexOf('\n')
+  const [found, generation, tokenHash = '', rotatedAt] = text.slice(0, end).split(' ')
+  if (Number(found) !== version) return undefined
+  const row = JSON.parse(text.slice(end)) as Row
+  const [startedAt, device, provider, subject, email, vouched, name, picture, hd, statusIndex, grant, ...rest] = row
+  return {
+    generation: Number(generation),
+    tokenHash,
+    rotatedAt: Number(rotatedAt),
+    startedAt,
+    device,
+    identity: {
+      provider,
+      subject,
+      email,
+      emailVerified: true,
+      domainVouched: vouched === 1,
+      ...(name && { name }),
+      ...(picture && { picture }),
+      ...(hd && { hd })
+    },
+    ...(statusIndex && { statusIndex }),
+    ...(grant && { grant }),
+    rest
+  }
+}

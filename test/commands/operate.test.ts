@@ -1,0 +1,147 @@
+import { createPublicKey } from 'node:crypto'
+import t from 'tap'
+import { keysCommand } from '../../src/commands/keys.ts'
+import { sessionsCommand } from '../../src/commands/sessions.ts'
+import { listeningTestApp, temporaryFolder, type Teardown } from '../helpers/app.ts'
+import { Browser, devSignIn } from '../helpers/browser.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { openTestState } from '../helpers/state.ts'
+
+/** The service at work, and an operator at a terminal beside it. */
+async function scene (t: Teardown & { capture: typeof import('tap').t.capture }) {
+  const built = await listeningTestApp(t)
+  const env = { DATA_DIR: built.dataDir, PUBLIC_URL: built.url, SIGNING_ALG: 'ES256' }
+  const browser = new Browser(built.app, built.url)
+  await devSignIn(browser)
+  const type = async (command: typeof keysCommand, ...words: string[]) => {
+    const out = t.capture(process.stdout, 'write')
+    const err = t.capture(process.stderr, 'write')
+    const code = await command(env, words)
+    const text = (results: ReturnType<typeof out>) => results.map(({ args: [chunk] }) => String(chunk)).join('')
+    const typed = { code, out: text(out()), err: text(err()) }
+    out.restore()
+    err.restore()
+    return typed
+  }
+  const published = async () => (await built.app.inject('/.well-known/jwks.json')).json().keys.map(({ kid }: { kid: string }) => kid) as string[]
+  const me = async () => (await browser.visit('/auth/me')).status
+  return { ...built, browser, type, published, me }
+}
+
+t.test('keys list shows where each key stands', async t => {
+  const { type, published } = await scene(t)
+  const { code, out } = await type(keysCommand, 'list')
+  t.equal(code, 0)
+  const [heading, current, next, ...more] = out.trimEnd().split('\n')
+  const [currentKid, nextKid] = await published()
+  t.match(heading, /^STATE +KID +ALG +PUBLISHED +SIGNS FROM +SIGNED UNTIL$/)
+  t.match(current, new RegExp(`^current +${currentKid} +ES256 +\\d{4}-`))
+  t.match(next, new RegExp(`^next +${nextKid} +ES256 +\\S+ +- +-$`))
+  t.same(more, [])
+})
+
+t.test('R39 keys rotate waits until the next key has been published for a day, unless it is forced', async t => {
+  const { type, published, me } = await scene(t)
+  const [current, next] = await published()
+  const refused = await type(keysCommand, 'rotate')
+  t.equal(refused.code, 1)
+  t.match(refused.err, /24 hours.*--force/)
+  t.same(await published(), [current, next])
+
+  t.equal((await type(keysCommand, 'rotate', '--force')).code, 0)
+  await eventually('the next key signs', async () => (await published())[0] === next)
+  t.equal((await published())[2], current, 'the one before is still published')
+  t.equal(await me(), 200)
+})
+
+t.test('R39 a revoked key verifies nothing any more in the running service, within a second', async t => {
+  const { type, published, me, browser } = await scene(t)
+  const [current = '', next] = await published()
+  const before = Date.now()
+  t.equal((await type(keysCommand, 'revoke', current)).code, 0)
+  await eventually('the token is refused', async () => await me() === 401)
+  t.ok(Date.now() - before < 1_500)
+  t.equal((await browser.visit('/auth/me')).json().code, 'invalid_token')
+  t.equal((await published())[0], next)
+  t.notOk((await published()).includes(current))
+  t.equal((await browser.visit('/auth/refresh', { method: 'POST', json: {} })).status, 200, 'the session goes on with the next key')
+  t.equal(await me(), 200)
+})
+
+t.test('keys export gives the public keys as PEM, and no private one', async t => {
+  const { type, published } = await scene(t)
+  const { out } = await type(keysCommand, 'export', '--pem')
+  t.equal(out.match(/BEGIN PUBLIC KEY/g)?.length, 2)
+  t.notMatch(out, 'PRIVATE')
+  const [current = ''] = await published()
+  const one = await type(keysCommand, 'export', '--pem', current)
+  t.equal(createPublicKey(one.out).asymmetricKeyType, 'ec')
+  t.equal((await type(keysCommand, 'export', '--pem', 'unknown')).code, 2)
+})
+
+t.test('sessions list shows everybody, or one person', async t => {
+  const { app, url, type } = await scene(t)
+  await devSignIn(new Browser(app, url), 'grace@example.com')
+  const all = await type(sessionsCommand, 'list')
+  t.equal(all.code, 0)
+  t.match(all.out, 'ada@example.com')
+  t.match(all.out, 'grace@example.com')
+  const [, sub = ''] = /^(dev\|\S+) +ada@/m.exec(all.out) ?? []
+  const one = await type(sessionsCommand, 'list', sub)
+  t.match(one.out, 'ada@example.com')
+  t.notMatch(one.out, 'grace@example.com')
+})
+
+t.test('R56 sessions end ends what one person has, in the running service', async t => {
+  const { app, url, type, browser, me } = await scene(t)
+  const other = new Browser(app, url)
+  await devSignIn(other, 'grace@example.com')
+  const { sub } = (await browser.visit('/auth/me')).json()
+  const { code, out } = await type(sessionsCommand, 'end', sub)
+  t.same([code, out], [0, '1 session has ended\n'])
+  await eventually('the token is refused', async () => await me() === 401)
+  t.equal((await browser.visit('/auth/refresh', { method: 'POST', json: {} })).json().code, 'invalid_refresh_token')
+  t.equal((await other.visit('/auth/me')).status, 200)
+  t.equal((await type(sessionsCommand, 'end', 'dev|nobody')).out, '0 sessions have ended\n')
+})
+
+t.test('R56 sessions end --all ends everybody\'s, and who signs in afterwards stays', async t => {
+  const { app, url, type, browser, me } = await scene(t)
+  t.equal((await type(sessionsCommand, 'end', '--all')).code, 0)
+  await eventually('the token is refused', async () => await me() === 401)
+  t.equal((await browser.visit('/auth/refresh', { method: 'POST', json: {} })).json().code, 'invalid_refresh_token')
+  const later = new Browser(app, url)
+  await devSignIn(later, 'grace@example.com')
+  t.equal((await later.visit('/auth/me')).status, 200)
+  t.notMatch((await type(sessionsCommand, 'list')).out, 'ada@example.com')
+})
+
+t.test('words that do not fit are answered with the usage', async t => {
+  const { type } = await scene(t)
+  for (const [command, words] of [
+    [keysCommand, []], [keysCommand, ['forget']], [keysCommand, ['rotate', 'now']], [keysCommand, ['revoke']], [keysCommand, ['export']],
+    [sessionsCommand, []], [sessionsCommand, ['end']], [sessionsCommand, ['list', '--all']], [sessionsCommand, ['end', 'a', 'b']]
+  ] as Array<[typeof keysCommand, string[]]>) {
+    const { code, err } = await type(command, ...words)
+    t.equal(code, 2, words.join(' '))
+    t.match(err, 'usage: handstamp ')
+  }
+  t.match((await type(keysCommand, 'revoke', 'unknown')), { code: 1, err: 'no key unknown is in the ring' })
+})
+
+t.test('a command makes no store where there is none, and tells what is wrong with the configuration', async t => {
+  const folder = temporaryFolder(t)
+  const err = t.capture(process.stderr, 'write')
+  t.equal(await keysCommand({ DATA_DIR: folder }, ['list']), 1)
+  t.equal(await keysCommand({ DATA_DIR: folder, PORT: 'x' }, ['list']), 1)
+  const said = err().map(({ args: [chunk] }) => String(chunk)).join('')
+  t.match(said, `there is no store in ${folder}`)
+  t.match(said, 'PORT must be a whole number')
+})
+
+t.test('R41 a command with another secret cannot open the keys, and says so', async t => {
+  const { config: { dataDir } } = await openTestState(t)
+  const err = t.capture(process.stderr, 'write')
+  t.equal(await keysCommand({ DATA_DIR: dataDir, SECRET: 'another secret of thirty-two or more' }, ['list']), 1)
+  t.match(String(err()[0]?.args[0]), 'was sealed with another SECRET')
+})

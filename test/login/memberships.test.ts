@@ -1,0 +1,89 @@
+import t from 'tap'
+import { buildTestApp, temporaryFolder, type Teardown } from '../helpers/app.ts'
+import { Browser } from '../helpers/browser.ts'
+import { fakeProvider, reply, type Answer } from '../helpers/fake-provider.ts'
+
+const membership = '/api/user/memberships/orgs/acme'
+
+/** Somebody signed in with GitHub as a member of an organisation. */
+async function scene (t: Teardown, env: Record<string, string> = {}) {
+  const fake = await fakeProvider(t)
+  const DATA_DIR = temporaryFolder(t)
+  Object.assign(fake.answers, {
+    '/token': { access_token: 'gho_secret', token_type: 'bearer' },
+    '/api/user': { id: 7, login: 'ada' },
+    '/api/user/emails': [{ email: 'ada@example.com', primary: true, verified: true }],
+    '/api/user/orgs': [],
+    [membership]: { state: 'active' }
+  } satisfies Record<string, Answer>)
+  const github = {
+    DATA_DIR,
+    GITHUB_CLIENT_ID: 'id',
+    GITHUB_CLIENT_SECRET: 'secret',
+    GITHUB_ORGS: 'acme',
+    GITHUB_AUTHORIZATION_URL: `${fake.url}/authorize`,
+    GITHUB_TOKEN_URL: `${fake.url}/token`,
+    GITHUB_API_URL: `${fake.url}/api`
+  }
+  const built = await buildTestApp(t, { ...github, RECHECK_MEMBERSHIP: 'true', ...env })
+  const browser = new Browser(built.app, built.url)
+  const start = new URL(String((await browser.visit('/auth/github')).headers['location']))
+  const done = await browser.visit(`/auth/github/callback?code=c&state=${start.searchParams.get('state')}`)
+  fake.requests.length = 0
+  const refresh = () => browser.visit('/auth/refresh', { method: 'POST', json: {} })
+  return { ...built, github, fake, browser, done, refresh }
+}
+
+t.test('whoever leaves the organisation loses the session at the next refresh', async t => {
+  const { fake, refresh, browser } = await scene(t)
+  t.equal((await refresh()).status, 200)
+  t.same(fake.requests.map(({ path }) => path), [membership])
+  fake.answers[membership] = reply(404, { message: 'Not Found' })
+  t.match((await refresh()).json(), { status: 403, code: 'email_not_allowed' })
+  t.equal((await browser.visit('/auth/me')).status, 401, 'the cookies are gone, and the session')
+})
+
+t.test('nothing is asked or kept unless RECHECK_MEMBERSHIP says so', async t => {
+  const { fake, refresh } = await scene(t, { RECHECK_MEMBERSHIP: 'false' })
+  t.equal((await refresh()).status, 200)
+  t.same(fake.requests, [])
+})
+
+t.test('R82 a provider that is out of reach ends no session for a day, and then it does', async t => {
+  const { fake, refresh, travel, log } = await scene(t)
+  fake.answers[membership] = reply(500, {})
+  t.equal((await refresh()).status, 200)
+  t.match(log(), 'a membership could not be checked again')
+  travel(23 * 3600)
+  t.equal((await refresh()).status, 200)
+  travel(2 * 3600)
+  t.match((await refresh()).json(), { status: 401, code: 'invalid_refresh_token' })
+})
+
+t.test('a check that succeeds begins the day anew', async t => {
+  const { fake, refresh, travel } = await scene(t)
+  travel(20 * 3600)
+  t.equal((await refresh()).status, 200)
+  fake.answers[membership] = reply(500, {})
+  travel(20 * 3600)
+  t.equal((await refresh()).status, 200)
+})
+
+t.test('a session from before the check signs in again', async t => {
+  const { app, browser, github } = await scene(t, { RECHECK_MEMBERSHIP: 'false' })
+  const cookie = [...browser.cookies].map(pair => pair.join('=')).join('; ')
+  await app.close()
+  const later = await buildTestApp(t, { ...github, RECHECK_MEMBERSHIP: 'true' })
+  const answer = await later.app.inject({ method: 'POST', url: '/auth/refresh', headers: { cookie, origin: later.url } })
+  t.match(answer.json(), { status: 401, code: 'invalid_refresh_token' })
+})
+
+t.test('R21 the provider\'s token is kept sealed, and is in no token and no log', async t => {
+  const { done, browser, log, dataDir } = await scene(t)
+  const { readFileSync } = await import('node:fs')
+  t.equal(done.status, 303)
+  t.notMatch(readFileSync(`${dataDir}/handstamp.mdb`, 'latin1'), 'gho_secret')
+  t.notMatch(log(), 'gho_secret')
+  const [, payload = ''] = (browser.cookies.get('handstamp') ?? '').split('.')
+  t.notMatch(Buffer.from(payload, 'base64url').toString(), 'gho_secret')
+})
