@@ -17,7 +17,7 @@ t.test('a person signs in with the dev provider and lands on a page that says wh
 })
 
 t.test('over the network: a person signs in, and a service checks the token with nothing but the public keys', async t => {
-  const { app, url } = await listeningTestApp(t)
+  const { app, url } = await listeningTestApp(t, { SIGNING_ALG: 'RS256' })
   const browser = new Browser(app, url)
   t.equal((await devSignIn(browser, 'ada@example.com', { returnTo: '/welcome' })).headers['location'], '/welcome')
   const keys = createRemoteJWKSet(new URL(`${url}/.well-known/jwks.json`))
