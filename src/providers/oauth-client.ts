@@ -2,6 +2,7 @@ import type { OAuth2Namespace } from '@fastify/oauth2'
 import Fastify from 'fastify'
 import { AuthError } from '../errors.ts'
 import type { Json } from './api.ts'
+import type { TokenAuth } from './descriptor.ts'
 import { agentFor, limits, outboundHeaders, providerFailure, type Reach } from './outbound.ts'
 import type { Kept } from './provider.ts'
 import { askTokenEndpoint, parseTokenDocument, tokenAnswer, type TokenAnswer } from './token-endpoint.ts'
@@ -12,7 +13,7 @@ export interface OAuthClientOptions {
   clientId: string
   /** A function mints another one for each token call. */
   clientSecret: string | (() => string)
-  tokenAuth: 'basic' | 'post' | 'none'
+  tokenAuth: TokenAuth
   tokenMethod?: 'POST' | 'GET'
   tokenParams?: Record<string, string>
   tokenHeaders?: Record<string, string>
@@ -31,8 +32,11 @@ export interface OAuthClientOptions {
 /** Builds the authorization URL with state and PKCE, and trades the code. */
 export interface OAuthClient {
   authorize (state: string, more: Record<string, string>): Promise<{ url: string, kept: Kept }>
-  /** @throws AuthError provider_error, provider_timeout, provider_unavailable */
-  trade (code: string, state: string, kept: Kept): Promise<TokenAnswer>
+  /**
+   * @param more further parameters of this one call
+   * @throws AuthError provider_error, provider_timeout, provider_unavailable
+   */
+  trade (code: string, state: string, kept: Kept, more?: Record<string, string>): Promise<TokenAnswer>
   /** Another access token, for a refresh token. @throws AuthError as `trade` */
   renew (refreshToken: string): Promise<TokenAnswer>
 }
@@ -41,13 +45,13 @@ const verifierCookie = 'oauth2-code-verifier'
 
 /**
  * @fastify/oauth2 as one configured client. It posts, with a secret that is fixed when it is registered: a minted secret
- * gets a client of its own for each call, and what it cannot do at all (GET, no client authentication) token-endpoint.ts does.
+ * gets a client of its own for each call, and what it cannot do at all (GET, no client authentication, parameters of one
+ * call) token-endpoint.ts does.
  */
 export async function oauthClient (options: OAuthClientOptions): Promise<OAuthClient> {
   const { clientSecret, tokenMethod, tokenAuth, callbackUrl } = options
   const lasting = await pluginClient(options, typeof clientSecret === 'string' ? clientSecret : '')
-  const beyondPlugin = tokenMethod === 'GET' || tokenAuth === 'none'
-  const added = new URLSearchParams(options.params)
+  const beyondPlugin = tokenMethod === 'GET' || !['post', 'basic'].includes(tokenAuth)
 
   async function throughPlugin (call: (client: OAuth2Namespace) => Promise<{ token: unknown }>): Promise<TokenAnswer> {
     // The plugin's timeout runs anew for the body: this one is for the whole call.
@@ -72,14 +76,14 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
       const made = await lasting.generateAuthorizationUri({ state } as never, reply as never)
       // No scopes at all would be the scope `undefined`.
       const url = options.scopes.length > 0 ? made : made.replace(/&scope=undefined(?=&|$)/, '')
-      const parameters = new URLSearchParams([...added, ...Object.entries(more)]).toString()
+      const parameters = new URLSearchParams({ ...options.params, ...more }).toString()
       return { url: parameters === '' ? url : `${url}&${parameters}`, kept }
     },
 
-    async trade (code, state, { verifier }) {
-      if (beyondPlugin) {
+    async trade (code, state, { verifier }, more = {}) {
+      if (beyondPlugin || Object.keys(more).length > 0) {
         const proof = verifier === undefined ? {} : { code_verifier: verifier }
-        return askTokenEndpoint(options, { grant_type: 'authorization_code', code, redirect_uri: callbackUrl, ...proof })
+        return askTokenEndpoint(options, { grant_type: 'authorization_code', code, redirect_uri: callbackUrl, ...proof, ...more })
       }
       const request = { query: { code, state }, cookies: { [verifierCookie]: verifier } }
       return throughPlugin(client => client.getAccessTokenFromAuthorizationCodeFlow(request as never))

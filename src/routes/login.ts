@@ -91,6 +91,7 @@ const callbackSchema = {
       denied: answerParameter,
       oauth_token: answerParameter,
       oauth_verifier: answerParameter,
+      device_id: answerParameter,
       answer: { ...answerParameter, maxLength: maxSealedLength, description: 'Ours: an answer that came as a form post, sealed' }
     }
   },
