@@ -41,13 +41,14 @@ export interface DevProviderOptions {
   callbackUrl: string
   box: SecretBox
   clock: Clock
+  warn: (message: string, error?: unknown) => void
 }
 
 const clientId = 'handstamp'
 const codeSeconds = 60
 const scopes = ['openid', 'email', 'profile']
 
-export function devProvider ({ publicUrl, callbackUrl, box, clock }: DevProviderOptions): DevProvider {
+export function devProvider ({ publicUrl, callbackUrl, box, clock, warn }: DevProviderOptions): DevProvider {
   const issuer = `${publicUrl}/auth/dev`
   const clientSecret = randomId(32)
   let backChannel: Promise<{ server: Server, endpoints: OidcEndpoints }> | undefined
@@ -113,7 +114,7 @@ export function devProvider ({ publicUrl, callbackUrl, box, clock }: DevProvider
       callbackUrl,
       loopback: true,
       clock,
-      warn: () => {},
+      warn,
       endpoints: async () => (await (backChannel ??= open())).endpoints
     }),
 

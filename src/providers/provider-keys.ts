@@ -20,7 +20,7 @@ export class ProviderKeys {
   #fetching: Promise<FindKey> | undefined
   #forcedAt = -Infinity
 
-  constructor (fetch: () => Promise<Record<string, unknown>>, clock: Clock, onUnusable: (count: number) => void = () => {}) {
+  constructor (fetch: () => Promise<Record<string, unknown>>, clock: Clock, onUnusable: (count: number) => void) {
     this.#fetch = fetch
     this.#clock = clock
     this.#onUnusable = onUnusable
