@@ -1,4 +1,4 @@
-import { domainToASCII } from 'node:url'
+import { domainToASCII, domainToUnicode } from 'node:url'
 import { AuthError } from '../errors.ts'
 import type { Identity } from '../providers/provider.ts'
 
@@ -22,6 +22,7 @@ export function canonicalEmail (email: string): string | undefined {
   if (domain === '' || /[\x00-\x2c/:-@[-`{-\x7f]/.test(domain)) return undefined
   const ascii = domainToASCII(domain)
   if (ascii.length > 253 || !/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(ascii)) return undefined
+  if (/(^|\.)xn--/.test(domainToUnicode(ascii))) return undefined // punycode of nothing, which newer versions of Node leave as it is
   const canonical = `${local.replace(/[A-Z]/g, letter => letter.toLowerCase())}@${ascii}`
   return canonical.length <= 254 ? canonical : undefined
 }

@@ -62,7 +62,7 @@ const unusable = [
   `ada@${'x'.repeat(64)}.com`, `ada@${'x.'.repeat(125)}com`, `${'x'.repeat(60)}@${`${'y'.repeat(48)}.`.repeat(4)}com`, 'ada@example.com.',
   'ada@.example.com', 'ada@example..com', 'ada@-example.com', 'ada@example-.com', 'ada@exam_ple.com', 'ada@example.c-', 'ada@127.0.0.1',
   'ada@[127.0.0.1]', 'ada@[::1]', 'ada@0x7f.1', 'ada@2130706433', 'ada@example.1', 'ada@example.com:25', 'ada@example.com/x', 'ada@example.com?x',
-  'ada@example.com#x', 'ada@exa%6dple.com', 'ada@example.com\\x', 'ada@xn--', 'ada@xn--a.com'
+  'ada@example.com#x', 'ada@exa%6dple.com', 'ada@example.com\\x', 'ada@xn--', 'ada@xn--a.com', 'ada@xn--a-ecp.com', 'ada@mail.xn--zz.com'
 ]
 
 t.test('R27 an email that is not plainly one is refused, not repaired', async t => {
