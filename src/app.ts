@@ -17,7 +17,7 @@ import { allowOrigins } from './plugins/cors.ts'
 import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
 import { auditService, logRequests, logSerializers } from './plugins/log.ts'
 import { describeApi } from './plugins/openapi.ts'
-import { rateLimits, refuseOversize, requestLimits } from './plugins/request-limits.ts'
+import { limitHandlers, rateLimits, refuseOversize, requestLimits } from './plugins/request-limits.ts'
 import { securityHeaders, sendSecurityHeaders } from './plugins/security-headers.ts'
 import { signatureCheck } from './plugins/signature-check.ts'
 import { callbackUrl } from './providers/callback.ts'
@@ -56,7 +56,6 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
     bodyLimit: requestLimits.bodyBytes,
     requestTimeout: requestLimits.requestMs,
-    handlerTimeout: requestLimits.handlerMs,
     connectionTimeout: 30_000,
     keepAliveTimeout: 72_000,
     http: { headersTimeout: requestLimits.headersMs, maxHeaderSize: requestLimits.headerBytes },
@@ -101,6 +100,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   for (const provider of [...configured, ...(dev ? [dev.provider] : [])]) providers.set(provider.id, provider)
 
   handleErrors(app)
+  limitHandlers(app)
   sendSecurityHeaders(app, headers)
   refuseOversize(app)
   app.addHook('onRequest', (request, _reply, done) => {
@@ -115,10 +115,10 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   logRequests(app)
   await describeApi(app, packageJson.version)
   for (const schema of sharedSchemas) app.addSchema(schema)
-  await app.register(cookie)
+  await app.register(cookie, { hook: false }) // login/cookies.ts reads the few it looks for, where it looks
   await app.register(formbody, { bodyLimit: requestLimits.bodyBytes })
   app.removeContentTypeParser('text/plain')
-  await rateLimits(app, config.rateLimit)
+  rateLimits(app, config.rateLimit)
 
   await app.register(health, { store, isStopping: () => stopping })
   await app.register(wellKnown, { prefix: '/.well-known', publicUrl: config.publicUrl, keys, ...(statusLists && { statusLists }) })

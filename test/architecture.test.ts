@@ -51,7 +51,7 @@ const allowed: Record<string, Record<string, 'all' | 'type'>> = {
   },
   stores: { config: 'type' },
   keys: { stores: 'all', config: 'type', errors: 'all' },
-  providers: { errors: 'all', stores: 'all', config: 'all', 'strict-json': 'all' },
+  providers: { errors: 'all', keys: 'all', stores: 'all', config: 'all', 'strict-json': 'all' },
   tokens: { keys: 'all', stores: 'all', errors: 'all', config: 'type', providers: 'type', 'strict-json': 'all' },
   login: { errors: 'all', keys: 'all', stores: 'all', config: 'type', providers: 'type', tokens: 'type' },
   dev: { keys: 'all', stores: 'all', providers: 'all' },

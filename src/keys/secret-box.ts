@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { randomBytesFromPool } from './randomness.ts'
 
 /** Seals text so that only holders of the secret can read or make it. AES-256-GCM, one key per purpose (HKDF, RFC 5869). */
@@ -19,7 +19,7 @@ const tagLength = 16
 
 /** @param secrets newest first: the first one seals, each one opens */
 export function secretBox (secrets: string[], purpose: string): SecretBox {
-  const keys = secrets.map(secret => Buffer.from(hkdfSync('sha256', secret, 'handstamp', purpose, 32)))
+  const keys = secrets.map(secret => createSecretKey(Buffer.from(hkdfSync('sha256', secret, 'handstamp', purpose, 32))))
   const newest = keys[0]
   if (!newest) throw new TypeError('secretBox needs a secret')
 
@@ -28,7 +28,8 @@ export function secretBox (secrets: string[], purpose: string): SecretBox {
       const iv = randomBytesFromPool(ivLength)
       const sealing = createCipheriv(cipher, newest, iv).setAAD(Buffer.from(context))
       const body = sealing.update(text, 'utf8')
-      return Buffer.concat([iv, body, sealing.final(), sealing.getAuthTag()]).toString('base64url')
+      sealing.final() // GCM keeps nothing back for the end
+      return Buffer.concat([iv, body, sealing.getAuthTag()]).toString('base64url')
     },
 
     open (sealed, context) {
@@ -46,7 +47,7 @@ export function secretBox (secrets: string[], purpose: string): SecretBox {
 }
 
 /** undefined for what another secret sealed, or not we */
-function opened (sealed: string, context: string, key: Buffer): string | undefined {
+function opened (sealed: string, context: string, key: KeyObject): string | undefined {
   const bytes = Buffer.from(sealed, 'base64url')
   if (bytes.length < ivLength + tagLength) return undefined
   const opening = createDecipheriv(cipher, key, bytes.subarray(0, ivLength), { authTagLength: tagLength })

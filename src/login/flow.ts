@@ -5,7 +5,7 @@ import { randomId } from '../keys/randomness.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import type { Kept } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
-import { cookieName, cookieOptions, readCookie } from './cookies.ts'
+import { cookieName, cookieOptions, readCookie, sentCookies } from './cookies.ts'
 
 /** One login attempt. All of it lives sealed in a cookie of the browser that started it; we keep nothing. */
 export interface Flow {
@@ -32,15 +32,15 @@ const flowId = (state: string): string => state.slice(0, idLength)
 /** Seals flows into cookies and opens them again. */
 export class Flows {
   readonly #box: SecretBox
-  readonly #secure: boolean
   readonly #clock: Clock
   readonly #prefix: string
+  readonly #cookieOptions: ReturnType<typeof cookieOptions>
 
   constructor (box: SecretBox, secure: boolean, clock: Clock) {
     this.#box = box
-    this.#secure = secure
     this.#clock = clock
     this.#prefix = cookieName('flow-', secure)
+    this.#cookieOptions = cookieOptions(secure)
   }
 
   /** Nine characters of time, so that the oldest of several can be told by name, then randomness. */
@@ -54,7 +54,7 @@ export class Flows {
 
   /** Sets the cookie of a new flow; of more than five in this browser, those that are over go, and then the oldest. */
   keep (request: FastifyRequest, reply: FastifyReply, flow: Omit<Flow, 'startedAt'>): void {
-    const others = Object.keys(request.cookies).filter(other => other.startsWith(this.#prefix)).sort()
+    const others = sentCookies(request).map(([other]) => other).filter(other => other.startsWith(this.#prefix)).sort()
     if (others.length >= maxLive) {
       const over = others.filter(other => this.#read(request, other)?.over)
       const live = others.filter(other => !over.includes(other))
@@ -97,11 +97,11 @@ export class Flows {
 
   #set (reply: FastifyReply, flow: Flow, maxAge: number): void {
     const name = this.#prefix + flowId(flow.state)
-    reply.setCookie(name, this.#box.seal(JSON.stringify(flow), name), { ...cookieOptions(this.#secure), maxAge })
+    reply.setCookie(name, this.#box.seal(JSON.stringify(flow), name), { ...this.#cookieOptions, maxAge })
   }
 
   #clear (reply: FastifyReply, name: string): void {
-    if (/^[\w-]+$/.test(name)) reply.clearCookie(name, cookieOptions(this.#secure))
+    if (/^[\w-]+$/.test(name)) reply.clearCookie(name, this.#cookieOptions)
   }
 }
 

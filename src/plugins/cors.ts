@@ -1,20 +1,17 @@
 import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
 
-const corsPath = /^\/auth\/(me|refresh|logout|sessions(\/[^/]+)?)$/
+const corsPath = /^\/auth\/(me|refresh|logout|sessions(\/[^/]+)?)(\?|$)/
 
 /**
- * Lets the frontends of trusted origins call the session routes with credentials. Any other address answers as if
- * there were no CORS, and never anybody with `*` or `null`.
+ * Lets the frontends of trusted origins call the routes of this scope with credentials, and never anybody with `*` or
+ * `null`. Any other address below, and an OPTIONS that is no preflight, answers as if there were no CORS.
  */
 export async function allowOrigins (app: FastifyInstance, trusted: Set<string>): Promise<void> {
-  const shared = { credentials: true, methods: ['GET', 'POST', 'DELETE'], maxAge: 600 }
-  await app.register(cors, {
-    delegator: ({ url, method, headers }, done) => {
-      const [path = ''] = url.split('?')
-      // An OPTIONS that is no preflight is a method like any other: the plugin would refuse it in its own words.
-      const applies = method !== 'OPTIONS' || (headers.origin && headers['access-control-request-method'])
-      done(null, { ...shared, origin: applies && corsPath.test(path) ? [...trusted] : false })
-    }
+  app.addHook('onRequest', ({ method, url, headers }, reply, done) => {
+    const preflight = headers.origin && headers['access-control-request-method'] && corsPath.test(url)
+    if (method === 'OPTIONS' && !preflight) reply.callNotFound()
+    else done()
   })
+  await app.register(cors, { origin: [...trusted], credentials: true, methods: ['GET', 'POST', 'DELETE'], maxAge: 600 })
 }

@@ -29,9 +29,12 @@ export function describeError (error: unknown): ErrorForLog {
 const quotesItsInput = (error: Error): boolean => error instanceof SyntaxError ||
   /is not (valid JSON|a valid url component)|^Cannot (use 'in' operator|create property|assign to read only property)/.test(error.message)
 
-/** Written in the background: a reader of our output that is slow or gone must not hold up a login. */
+/**
+ * Written in the background, by the block or ten times a second: a reader of our output that is slow or gone must not
+ * hold up a login, and a write for each line costs more than the line.
+ */
 export function logStream () {
-  const stream = pino.destination({ dest: 1, sync: false, maxLength: 4 * 1024 * 1024 })
+  const stream = pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 100, maxLength: 4 * 1024 * 1024 })
   stream.on('error', () => {})
   return stream
 }

@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto'
 import type { OAuth2Namespace } from '@fastify/oauth2'
 import Fastify from 'fastify'
 import { AuthError } from '../errors.ts'
+import { randomId } from '../keys/randomness.ts'
 import type { Json } from './api.ts'
 import type { TokenAuth } from './descriptor.ts'
 import { agentFor, limits, outboundHeaders, providerFailure, type Reach } from './outbound.ts'
@@ -52,6 +54,7 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
   const { clientSecret, tokenMethod, tokenAuth, callbackUrl } = options
   const lasting = await pluginClient(options, typeof clientSecret === 'string' ? clientSecret : '')
   const beyondPlugin = tokenMethod === 'GET' || !['post', 'basic'].includes(tokenAuth)
+  const form = await authorizationForm(lasting, options)
 
   async function throughPlugin (call: (client: OAuth2Namespace) => Promise<{ token: unknown }>): Promise<TokenAnswer> {
     // The plugin's timeout runs anew for the body: this one is for the whole call.
@@ -71,13 +74,11 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
 
   return {
     async authorize (state, more) {
-      const kept: Kept = {}
-      const reply = { setCookie: (name: string, value: string) => { if (name === verifierCookie) kept['verifier'] = value } }
-      const made = await lasting.generateAuthorizationUri({ state } as never, reply as never)
-      // No scopes at all would be the scope `undefined`.
-      const url = options.scopes.length > 0 ? made : made.replace(/&scope=undefined(?=&|$)/, '')
       const parameters = new URLSearchParams({ ...options.params, ...more }).toString()
-      return { url: parameters === '' ? url : `${url}&${parameters}`, kept }
+      const url = `${form}&state=${state}${parameters && `&${parameters}`}`
+      if (options.pkce === false) return { url, kept: {} }
+      const verifier = randomId(32)
+      return { url: `${url}&code_challenge=${hash('sha256', verifier, 'base64url')}`, kept: { verifier } }
     },
 
     async trade (code, state, { verifier }, more = {}) {
@@ -139,6 +140,14 @@ async function pluginClient (options: OAuthClientOptions, secret: string): Promi
   } as never)
   await host.ready()
   return (host as unknown as { provider: OAuth2Namespace }).provider
+}
+
+/** The authorization URL, up to what each flow has of its own: written once, as it is most of what a start would cost. */
+async function authorizationForm (client: OAuth2Namespace, { scopes }: OAuthClientOptions): Promise<string> {
+  const url = new URL(await client.generateAuthorizationUri({ state: '' } as never, { setCookie: () => {} } as never))
+  for (const own of ['state', 'code_challenge']) url.searchParams.delete(own)
+  if (scopes.length === 0) url.searchParams.delete('scope') // the plugin would ask for the scope `undefined`
+  return url.href
 }
 
 /** Told not to read JSON, the plugin hands over the bytes of the answer, numbered, and members of its own beside them. */

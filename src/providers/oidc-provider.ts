@@ -42,7 +42,7 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
       connectedTo = endpoints
       connection = open(endpoints)
     }
-    return connection
+    return await connection
   }
 
   async function open (endpoints: OidcEndpoints): Promise<Connection> {

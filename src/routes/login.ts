@@ -114,7 +114,7 @@ const callbackSchema = {
 const login: RoutePlugin<LoginOptions> = async (app, options) => {
   const { flows, cookies, returnTo: returnToRules } = options
 
-  app.get('/:provider', { schema: startSchema, config: { page: true, ...counted('starts') } }, async (request, reply) => {
+  app.get('/:provider', { schema: startSchema, config: { page: true, neverLate: true, ...counted('starts') } }, async (request, reply) => {
     const provider = providerOf(request.params.provider)
     const { return_to: wanted } = request.query
     const returnTo = wanted === undefined ? undefined : loadReturnTo(wanted, returnToRules)
@@ -124,7 +124,7 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
     const nonce = flows.newNonce()
     const { url, kept } = await provider.authorize(state, nonce, whatToPassOn(request, provider))
     flows.keep(request, reply, { provider: provider.id, state, nonce, kept, ...(returnTo && { returnTo }) })
-    return reply.redirect(url, 302)
+    reply.redirect(url, 302) // returned, Fastify would wait for it, as a reply is thenable
   })
 
   app.get('/:provider/callback', { schema: callbackSchema, config: { page: true, ...counted('callbacks') } }, async (request, reply) => {

@@ -78,7 +78,7 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, a
   const trusted = trustedOrigins(rules)
   const answers = new WeakMap<AccessTokenClaims, string>()
 
-  app.get('/me', { schema: meSchema, exposeHeadRoute: true }, async (request, reply) => {
+  app.get('/me', { schema: meSchema, exposeHeadRoute: true, config: { neverLate: true } }, (request, reply) => {
     const claims = verifier.verify(presentedToken(request, cookies).token)
     let body = answers.get(claims)
     if (body === undefined) {
@@ -86,7 +86,7 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, a
       body = JSON.stringify({ ...userOf(claims), session: { id: claims.sid, expires_at: expiresAt } })
       answers.set(claims, body)
     }
-    return reply.header('content-type', 'application/json; charset=utf-8').send(body)
+    reply.header('content-type', 'application/json; charset=utf-8').send(body)
   })
 
   app.post('/refresh', { schema: refreshSchema, config: counted('tokens') }, async (request, reply) => {

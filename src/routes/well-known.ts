@@ -54,16 +54,16 @@ const statusListSchema = {
 const wellKnown: RoutePlugin<WellKnownOptions> = async (app, { publicUrl, keys, statusLists }) => {
   const jwks = madeOf(keys, () => keys.jwks)
   const metadata = madeOf(keys, () => discoveryDocument(publicUrl, [...new Set(keys.all.map(({ alg }) => alg))]))
-  const open = { exposeHeadRoute: true }
+  const open = { exposeHeadRoute: true, config: { neverLate: true } }
 
   app.get('/jwks.json', { ...open, schema: schema('jwks', 'Public keys of our tokens', 'A JSON Web Key Set (RFC 7517)') },
-    async (request, reply) => send(request, reply, jwks()))
+    (request, reply) => { send(request, reply, jwks()) })
   app.get('/openid-configuration', { ...open, schema: schema('openidConfiguration', 'OpenID Connect discovery', 'Provider metadata') },
-    async (request, reply) => send(request, reply, metadata()))
+    (request, reply) => { send(request, reply, metadata()) })
   app.get('/oauth-authorization-server', { ...open, schema: schema('oauthMetadata', 'OAuth discovery', 'Authorization server metadata (RFC 8414)') },
-    async (request, reply) => send(request, reply, metadata()))
+    (request, reply) => { send(request, reply, metadata()) })
 
-  app.get('/token-status/:list', { ...open, schema: statusListSchema }, async (request, reply) => {
+  app.get('/token-status/:list', { exposeHeadRoute: true, schema: statusListSchema }, async (request, reply) => {
     const list = await statusLists?.list(Number(request.params.list))
     if (list === undefined) throw new AuthError('not_found')
     return reply.headers({ ...publicHeaders, 'cache-control': 'public, max-age=10', 'content-type': 'application/statuslist+jwt' }).send(list)

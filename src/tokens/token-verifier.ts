@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Config } from '../config/config.ts'
 import { AuthError } from '../errors.ts'
 import type { RingKey } from '../keys/key-ring.ts'
@@ -49,7 +49,7 @@ export class TokenVerifier {
   /** @throws AuthError invalid_token, expired_token, revoked_token */
   verify (token: string): AccessTokenClaims {
     if (token.length > maxLength) throw new AuthError('invalid_token')
-    const digest = createHash('sha256').update(token).digest('base64url')
+    const digest = hash('sha256', token, 'base64url')
     let claims = this.#verified.get(digest)
     if (!claims) {
       claims = this.#check(token)

@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { server, startContestant, type Script } from './harness/contestant.ts'
+
+const publicUrl = 'http://localhost:3000'
+
+/** The service as it ships: dist/server.js with Google, in a folder that has its keys already. */
+export const handstamp = (dataDir: string, env: Record<string, string> = {}, name = 'Handstamp'): Script => ({
+  name,
+  path: 'dist/server.js',
+  probe: '/livez',
+  env: {
+    DATA_DIR: dataDir,
+    PUBLIC_URL: publicUrl,
+    GOOGLE_CLIENT_ID: 'bench',
+    GOOGLE_CLIENT_SECRET: 'bench',
+    TOKEN_TTL: '12h',
+    RATE_LIMIT: '100000000', // counts as it does in production, and never refuses
+    ...env
+  }
+})
+
+/** node:http that repeats an answer of Handstamp's byte by byte, whatever it is asked. */
+export async function rawTwin (original: Script, path: string, headers: Record<string, string> = {}): Promise<Script> {
+  const contestant = await startContestant(original)
+  const response = await fetch(`http://127.0.0.1:${contestant.port}${path}`, { redirect: 'manual', headers })
+  const body = await response.text()
+  await contestant.stop()
+  const own = new Set(['date', 'connection', 'keep-alive']) // node:http adds these itself
+  const answer = { status: response.status, headers: Object.fromEntries([...response.headers].filter(([name]) => !own.has(name))), body }
+  return { name: 'raw node:http', path: server('raw'), env: { ANSWER: JSON.stringify(answer) } }
+}
+
+/** A DATA_DIR in which Handstamp has run once. */
+export async function warmDataDir (): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'handstamp-bench-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  await (await startContestant(handstamp(folder))).stop()
+  return folder
+}
+
+/** Access tokens of so many people, by real logins at the provider `dev`. */
+export async function signInMany (dataDir: string, count: number): Promise<string[]> {
+  const service = await startContestant(handstamp(dataDir, { DEV_LOGIN: 'true' }))
+  const tokens: string[] = []
+  for (let person = 1001; person <= 1000 + count; person++) tokens.push(await signIn(service.port, `person-${person}@example.com`))
+  await service.stop()
+  return tokens
+}
+
+async function signIn (port: number, email: string): Promise<string> {
+  const base = `http://127.0.0.1:${port}`
+  const next = (response: Response) => String(response.headers.get('location')).replace(publicUrl, base)
+  const start = await fetch(`${base}/auth/dev`, { redirect: 'manual' })
+  const [flow = ''] = start.headers.get('set-cookie')?.split(';') ?? []
+  const chosen = await fetch(next(start), { method: 'POST', redirect: 'manual', body: new URLSearchParams({ email, name: 'Ada' }) })
+  const callback = await fetch(next(chosen), { redirect: 'manual', headers: { cookie: flow, accept: 'application/json' } })
+  const { access_token: token } = await callback.json() as { access_token: string }
+  return token
+}

@@ -1,0 +1,108 @@
+import { connect, type Socket } from 'node:net'
+import { once } from 'node:events'
+
+/** Keep-alive connections to one server, driven without the weight of an HTTP client. */
+export interface Load {
+  /** Closed loop: sends this many requests, one at a time on each connection. */
+  send (count: number): Promise<void>
+  /** Open loop: so many a second whatever the server does; the milliseconds each took. */
+  sendAtRate (perSecond: number, seconds: number): Promise<number[]>
+  close (): void
+}
+
+/** The requests go round; every answer must have the status. */
+export function openLoad (port: number, requests: string[], { connections = 32, status = 200 } = {}): Load {
+  const wanted = `HTTP/1.1 ${status} `
+  const bytes = requests.map(text => Buffer.from(text))
+  const idle: Connection[] = []
+  let next = 0
+  const request = () => bytes[next++ % bytes.length] as Buffer
+
+  async function opened (): Promise<Connection> {
+    const connection = new Connection(connect({ port, host: '127.0.0.1', noDelay: true }), wanted)
+    await once(connection.socket, 'connect')
+    return connection
+  }
+
+  async function fill (): Promise<void> {
+    while (idle.length < connections) idle.push(await opened())
+  }
+
+  return {
+    async send (count) {
+      await fill()
+      let left = count
+      await Promise.all(idle.map(async connection => {
+        while (left-- > 0) await connection.ask(request())
+      }))
+    },
+
+    async sendAtRate (perSecond, seconds) {
+      await fill()
+      const took: number[] = []
+      const pending = new Set<Promise<void>>()
+      const began = performance.now()
+      for (let sent = 0; sent < perSecond * seconds;) {
+        const due = Math.min(perSecond * seconds, Math.floor((performance.now() - began) / 1000 * perSecond))
+        for (; sent < due; sent++) {
+          const connection = idle.pop() ?? await opened()
+          const from = performance.now()
+          const answer = connection.ask(request()).then(() => {
+            took.push(performance.now() - from)
+            idle.push(connection)
+            pending.delete(answer)
+          })
+          pending.add(answer)
+        }
+        await new Promise(resolve => setTimeout(resolve, 1))
+      }
+      await Promise.all(pending)
+      return took
+    },
+
+    close () {
+      for (const { socket } of idle.splice(0)) socket.destroy()
+    }
+  }
+}
+
+/** One HTTP/1.1 connection with one request under way. Answers have a Content-Length, as all of ours do. */
+class Connection {
+  readonly socket: Socket
+  readonly #wanted: string
+  #text = ''
+  #answered: (() => void) | undefined
+  #failed: ((error: Error) => void) | undefined
+
+  constructor (socket: Socket, wanted: string) {
+    this.socket = socket
+    this.#wanted = wanted
+    socket.setEncoding('latin1')
+    socket.on('data', (chunk: string) => { this.#read(chunk) })
+    socket.on('error', error => this.#failed?.(error))
+    socket.on('close', () => this.#failed?.(new Error('the server closed the connection')))
+  }
+
+  ask (request: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#answered = resolve
+      this.#failed = reject
+      this.socket.write(request)
+    })
+  }
+
+  #read (chunk: string): void {
+    const text = this.#text += chunk
+    const head = text.indexOf('\r\n\r\n')
+    if (head < 0) return
+    const [, length = '0'] = /\r\ncontent-length: (\d+)/i.exec(text) ?? []
+    if (text.length < head + 4 + Number(length)) return
+    this.#text = ''
+    if (text.startsWith(this.#wanted)) this.#answered?.()
+    else this.#failed?.(new Error(`expected ${this.#wanted}but got ${text.slice(0, 200)}`))
+  }
+}
+
+/** The text of a GET request. */
+export const get = (path: string, headers: Record<string, string> = {}): string =>
+  [`GET ${path} HTTP/1.1`, 'Host: localhost', ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`), '', ''].join('\r\n')

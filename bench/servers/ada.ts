@@ -1,0 +1,9 @@
+/** Who gets the tokens. */
+export const ada = {
+  provider: 'google',
+  subject: '10769150350006150715113082367',
+  email: 'ada@example.com',
+  emailVerified: true,
+  domainVouched: true,
+  name: 'Ada Lovelace'
+}

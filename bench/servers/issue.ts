@@ -1,0 +1,26 @@
+// What a finished login does last: signs an access token and sets the session's cookies.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadConfig } from '../../src/config/config.ts'
+import { sessionCookies } from '../../src/login/cookies.ts'
+import { openState } from '../../src/state.ts'
+import { AccessTokens } from '../../src/tokens/access-tokens.ts'
+import { fastify, listen } from './fastify.ts'
+import { ada } from './ada.ts'
+
+const dataDir = mkdtempSync(join(tmpdir(), 'handstamp-bench-'))
+process.on('SIGTERM', () => { rmSync(dataDir, { recursive: true }); process.exit() })
+const config = loadConfig({ DATA_DIR: dataDir })
+const { keys, sessions } = await openState(config, { clock: Date.now, admits: () => true, onStore () {}, onProblem () {}, onEvent () {} })
+const accessTokens = new AccessTokens(keys, config, Date.now)
+const cookies = sessionCookies(config, Date.now)
+const session = await sessions.start(ada, 0)
+
+const app = fastify()
+app.get('/', async (_request, reply) => {
+  const issued = await accessTokens.issue(session)
+  cookies.set(reply, issued, session)
+  return reply.send({ access_token: issued.token, token_type: 'Bearer', expires_in: issued.expiresIn })
+})
+await listen(app)
