@@ -16,4 +16,5 @@ stop() {
 trap stop EXIT; trap 'exit 130' INT TERM
 
 npm run --silent compile
-npx --no-install tap --coverage-map=build/test/stores/redis-coverage.js build/test/stores/redis.test.js
+node scripts/build.mjs
+npx --no-install tap --coverage-map=build/test/stores/redis-coverage.js build/test/stores/redis.test.js build/test/replicas/replicas.test.js

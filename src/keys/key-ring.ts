@@ -33,6 +33,12 @@ export type KeyWatcher = (keys: RingKey[]) => Promise<void> | void
 /** What was asked for cannot be done; the message says why, for an operator. */
 export class KeyRingError extends Error {}
 
+/** By the newest secret. What none of ours opens is another process' business. */
+function resealed (key: KeyRecord, box: SecretBox): KeyRecord {
+  const pem = box.isNewest(key.sealedPem, key.kid) ? undefined : box.open(key.sealedPem, key.kid)
+  return pem === undefined ? key : { ...key, sealedPem: box.seal(pem, key.kid) }
+}
+
 const place = 'keys/ring'
 const tries = 10
 const order: KeyState[] = ['current', 'next', 'previous']
@@ -69,11 +75,10 @@ export class KeyRing {
     await ring.#change(async record => {
       // Only a start replaces the next key: replicas that are configured differently would do it in turns.
       const wanted = keyIn(record, 'next')?.alg === alg ? record : withNext(record, await ring.#newKey())
-      const switched = changesAtOnce && ring.current.alg !== alg ? withNext(promoted(withoutPrevious(wanted), ring.#now()), await ring.#newKey()) : wanted
-      const stale = ({ sealedPem, kid }: KeyRecord) => !box.isNewest(sealedPem, kid)
-      if (!switched.keys.some(stale)) return switched
+      const switches = changesAtOnce && keyIn(record, 'current')?.alg !== alg
+      const switched = switches ? withNext(promoted(withoutPrevious(wanted), ring.#now()), await ring.#newKey()) : wanted
       // After SECRET changed, what the old one sealed is sealed anew, so that the old one can go.
-      return { ...switched, keys: switched.keys.map(key => ({ ...key, sealedPem: box.seal(box.open(key.sealedPem, key.kid) ?? '', key.kid) })) }
+      return { ...switched, keys: switched.keys.map(key => resealed(key, box)) }
     })
     await ring.upkeep()
     return ring

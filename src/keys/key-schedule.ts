@@ -45,10 +45,10 @@ export const nextIsKnown = (ring: RingRecord, now: number): boolean => {
   return next !== undefined && next.publishedAt + publishedBeforeSeconds <= now
 }
 
-/** Whether it is time for the next key: the current one is old enough, or the next one has another algorithm. */
+/** Whether it is time for the next key, and there is room: the current one is old enough, or the next one has another algorithm. */
 export function rotationIsDue (ring: RingRecord, now: number, { rotationSeconds }: Pick<Schedule, 'rotationSeconds'>): boolean {
   const current = keyIn(ring, 'current')
-  if (!current || !nextIsKnown(ring, now)) return false
+  if (!current || !nextIsKnown(ring, now) || ring.keys.length >= maxKeys) return false
   return (current.signsFrom ?? 0) + rotationSeconds <= now || keyIn(ring, 'next')?.alg !== current.alg
 }
 

@@ -174,6 +174,8 @@ export class EmbeddedStore implements Store {
       await this.#entries.flushed
       return result
     } catch (error) {
+      const { commitError } = error as { commitError?: Promise<unknown> }
+      commitError?.catch(() => {}) // or it ends the process
       throw new StoreError('the embedded store could not write', error)
     }
   }
@@ -182,7 +184,8 @@ export class EmbeddedStore implements Store {
 /** Files are made for us alone, and one that cannot be written is an error here: the engine would end the process. */
 function openFile (path: string): RootDatabase<Buffer, string> {
   for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600))
-  return open<Buffer, string>({ path, noSubdir: true, encoding: 'binary' })
+  // Batches by event turn leave a rejection that nobody can handle when the disk is full.
+  return open<Buffer, string>({ path, noSubdir: true, encoding: 'binary', eventTurnBatching: false })
 }
 
 /** Of several processes that start at once, one makes the file, and none ever sees half of it. */

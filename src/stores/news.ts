@@ -17,6 +17,7 @@ export class News {
   readonly #listeners = new Map<Topic, Listener>()
   readonly #onProblem: (error: unknown) => void
   #last = 0
+  #untold: Array<{ line: string, expiresAt: number }> = []
   #timer: NodeJS.Timeout | undefined
   #reading: Promise<void> | undefined
 
@@ -29,9 +30,15 @@ export class News {
     this.#listeners.set(topic, listener)
   }
 
-  /** @throws StoreError: nobody may have heard */
+  /** @throws StoreError: nobody may have heard yet; it is told when the store is back */
   async announce (topic: Topic, text: string, expiresAt: number): Promise<void> {
-    await this.#store.announce(`${topic} ${text}`, expiresAt)
+    const line = `${topic} ${text}`
+    try {
+      await this.#store.announce(line, expiresAt)
+    } catch (error) {
+      this.#untold.push({ line, expiresAt })
+      throw error
+    }
   }
 
   /** Reads all that lives, then keeps reading. @throws StoreError */
@@ -48,6 +55,10 @@ export class News {
   }
 
   async #read (): Promise<void> {
+    for (let next = this.#untold[0]; next; next = this.#untold[0]) {
+      await this.#store.announce(next.line, next.expiresAt)
+      this.#untold.shift()
+    }
     const { last, news } = await this.#store.newsAfter(this.#last)
     for (const line of news) {
       const space = line.indexOf(' ')

@@ -20,14 +20,14 @@ interface Options {
 
 /**
  * As much of a browser as a login needs: a cookie jar, redirects that are followed when asked, forms. Requests to the
- * app's PUBLIC_URL go in by `inject`, all others over the network.
+ * app's PUBLIC_URL go in by `inject`, all others over the network: without an app, all.
  */
 export class Browser {
-  readonly #app: FastifyInstance
+  readonly #app: FastifyInstance | undefined
   readonly #home: string
   readonly #jars = new Map<string, Map<string, string>>()
 
-  constructor (app: FastifyInstance, home: string) {
+  constructor (app: FastifyInstance | undefined, home: string) {
     this.#app = app
     this.#home = home
   }
@@ -49,7 +49,7 @@ export class Browser {
       ...(json !== undefined && { 'content-type': 'application/json', origin: url.origin }),
       ...headers
     }
-    const page = url.origin === this.#home
+    const page = this.#app && url.origin === this.#home
       ? fromInject(await this.#app.inject({ method, url: url.pathname + url.search, headers: sent, ...(body !== undefined && { payload: body }) }), url.href)
       : await fromFetch(await fetch(url, { method, headers: sent, redirect: 'manual', ...(body !== undefined && { body }) }), url.href)
     for (const line of [page.headers['set-cookie'] ?? []].flat()) this.#keep(jar, line)

@@ -21,11 +21,13 @@ interface Options {
   args?: string[]
   /** A module that runs before it. */
   before?: string
+  /** The compiled sources, or what was built of them. */
+  program?: string
 }
 
-export function run (t: Teardown, env: Environment = {}, { args = [], before }: Options = {}): Child {
+export function run (t: Teardown, env: Environment = {}, { args = [], before, program = server }: Options = {}): Child {
   const first = before === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(before)}`]
-  const child = spawn(process.execPath, [...first, server, ...args], { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...first, program, ...args], { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let [out, error] = ['', '']
   child.stdout.on('data', chunk => { out += String(chunk) }).on('error', () => {})
   child.stderr.on('data', chunk => { error += String(chunk) })
@@ -41,7 +43,7 @@ export function run (t: Teardown, env: Environment = {}, { args = [], before }: 
 }
 
 /** The service on a port of its own, once it is ready. */
-export async function serve (t: Teardown, env: Environment = {}, options: Options = {}): Promise<Child & { url: string }> {
+export async function serve (t: Teardown, env: Environment = {}, options: Options = {}): Promise<Child & { url: string, port: number }> {
   const port = await freePort()
   const url = `http://localhost:${port}`
   const child = run(t, { PUBLIC_URL: url, PORT: String(port), DATA_DIR: temporaryFolder(t), SIGNING_ALG: 'ES256', ...env }, options)
@@ -49,5 +51,5 @@ export async function serve (t: Teardown, env: Environment = {}, options: Option
   child.ended.then(() => { over = true }, () => {})
   await eventually('ready', () => over || child.stdout().includes('"msg":"ready"'))
   assert(!over, `the service ended: ${child.stderr()}`)
-  return { ...child, url }
+  return { ...child, url, port }
 }

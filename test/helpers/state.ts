@@ -6,31 +6,44 @@ import { temporaryFolder, type Teardown } from './app.ts'
 
 export interface TestState extends State {
   config: Config
+  /** What it was configured with: another replica takes the same. */
+  env: Environment
   /** What would be audited. */
   events: Array<[event: StateEvent, facts: Record<string, unknown>]>
   travel (seconds: number): void
   now (): number
 }
 
+export interface TestStateOptions {
+  admits?: (identity: AdmittedIdentity) => boolean
+  /** Seconds from now: its clock begins there. */
+  startAt?: number
+  /** Hears what goes wrong in the background; without it nothing may. */
+  onProblem?: (message: string, error: unknown) => void
+}
+
+const noProblem = (message: string, error: unknown) => { throw new Error(message, { cause: error }) }
+
 /** Keys, sessions and their store without the service in front of them. */
 export async function openTestState (
   t: Teardown,
   env: Environment = {},
-  { admits = () => true }: { admits?: (identity: AdmittedIdentity) => boolean } = {}
+  { admits = () => true, startAt = 0, onProblem = noProblem }: TestStateOptions = {}
 ): Promise<TestState> {
-  const config = loadConfig({ DATA_DIR: env['DATA_DIR'] ?? temporaryFolder(t), SIGNING_ALG: 'ES256', ...env })
+  const whole = { DATA_DIR: env['DATA_DIR'] ?? temporaryFolder(t), SIGNING_ALG: 'ES256', ...env }
+  const config = loadConfig(whole)
   const events: TestState['events'] = []
-  let traveled = 0
+  let traveled = startAt
   const clock = () => Date.now() + traveled * 1000
   const state = await openState(config, {
     clock,
     admits,
     onStore: () => {},
-    onProblem: (message, error) => { throw new Error(message, { cause: error }) },
+    onProblem,
     onEvent: (event, facts) => { events.push([event, facts]) }
   })
   t.teardown(() => state.close())
-  return { ...state, config, events, travel: seconds => { traveled += seconds }, now: () => Math.floor(clock() / 1000) }
+  return { ...state, config, env: whole, events, travel: seconds => { traveled += seconds }, now: () => Math.floor(clock() / 1000) }
 }
 
 export const ada: AdmittedIdentity = { provider: 'dev', subject: '7', email: 'ada@example.com', emailVerified: true, domainVouched: true, name: 'Ada' }

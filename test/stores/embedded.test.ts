@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process'
 import fs, { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { open } from 'lmdb'
 import t from 'tap'
 import { buildApp } from '../../src/app.ts'
@@ -99,6 +102,18 @@ t.test('a store that is closed serves nothing', async t => {
   await t.rejects(store.get('things/a'), { name: 'StoreError' })
   await t.rejects(store.put('things/a', 'x'), { name: 'StoreError' })
   await t.rejects(store.ping(), { name: 'StoreError' })
+})
+
+t.test('L20 a write that finds no room is refused and ends nothing; when there is room, it is made', async t => {
+  const folder = temporaryFolder(t)
+  const program = fileURLToPath(new URL('little-room.js', import.meta.url))
+  const { stdout, stderr } = await promisify(execFile)('bash', ['-c', `ulimit -f 2048; exec "${process.execPath}" "${program}" "${folder}"`])
+  const { written, kept, refused, again } = JSON.parse(stdout) as { written: number, kept: number, refused: number, again: string }
+  t.ok(written > 10, stderr)
+  t.equal(kept, written, 'what was written is there')
+  t.ok(refused > 0)
+  t.equal(again, 'written')
+  t.equal(await (await opened(t, folder)).get('things/again'), 'x')
 })
 
 const damages: Record<string, (path: string) => void> = {

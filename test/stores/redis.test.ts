@@ -6,6 +6,7 @@ import { StoreError } from '../../src/stores/store.ts'
 import { freePort, temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { redisServer } from '../helpers/redis-server.ts'
+import { replicas } from '../tokens/replicas.ts'
 import { conformance } from './conformance.ts'
 
 const seconds = () => Math.floor(Date.now() / 1000)
@@ -42,6 +43,11 @@ conformance(t, async t => {
       return store
     }
   }
+})
+
+replicas(t, async () => {
+  await shared.client.flushall()
+  return { REDIS_URL: shared.url, SECRET: 'a secret of thirty-two characters!' }
 })
 
 for (const policy of ['allkeys-lru', 'allkeys-lfu', 'allkeys-random']) {

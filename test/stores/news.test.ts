@@ -1,0 +1,71 @@
+import t from 'tap'
+import { EmbeddedStore } from '../../src/stores/embedded.ts'
+import { News } from '../../src/stores/news.ts'
+import { StoreError, type Store } from '../../src/stores/store.ts'
+import { temporaryFolder, type Teardown } from '../helpers/app.ts'
+import { eventually } from '../helpers/eventually.ts'
+
+const inAMinute = () => Math.floor(Date.now() / 1000) + 60
+
+/** Two processes that follow one store; the first one's can be away. */
+async function scene (t: Teardown) {
+  const folder = temporaryFolder(t)
+  let away = false
+  const problems: unknown[] = []
+  const follow = async (store: Store) => {
+    const heard: string[] = []
+    const news = new News(store, problem => { problems.push(problem) })
+    news.on('session', text => { heard.push(text) })
+    news.on('everyone', async text => { heard.push(`everyone ${text}`) })
+    await news.follow()
+    t.teardown(() => news.stop())
+    return { news, heard }
+  }
+  const store = await EmbeddedStore.open(folder)
+  t.teardown(() => store.close())
+  const unless = (act: () => Promise<unknown>) => async () => away ? Promise.reject(new StoreError('away')) : act()
+  const mayBeAway = new Proxy(store, {
+    get: (target, name) => {
+      const own = Reflect.get(target, name) as unknown
+      return typeof own === 'function' ? (...args: unknown[]) => unless(async () => Reflect.apply(own, target, args) as unknown)() : own
+    }
+  })
+  return { store, here: await follow(mayBeAway), there: await follow(store), problems, follow, setAway: (is: boolean) => { away = is } }
+}
+
+t.test('every process hears what any of them announces, itself as well', async t => {
+  const { here, there } = await scene(t)
+  await here.news.announce('session', 'a', inAMinute())
+  await there.news.announce('everyone', 'b c', inAMinute())
+  await here.news.announce('keys', 'to nobody', inAMinute())
+  await there.news.announce('session', '', inAMinute())
+  for (const { heard } of [here, there]) await eventually('it is heard', () => heard.length === 3)
+  t.same([here.heard, there.heard], [['a', 'everyone b c', ''], ['a', 'everyone b c', '']])
+})
+
+t.test('a process that starts later hears what still lives', async t => {
+  const { store, here, follow } = await scene(t)
+  await here.news.announce('session', 'old', 1)
+  await here.news.announce('session', 'live', inAMinute())
+  t.same((await follow(store)).heard, ['live'])
+})
+
+t.test('what could not be told because the store was away is told when it is back, and said to have failed before', async t => {
+  const { here, there, problems, setAway } = await scene(t)
+  setAway(true)
+  await t.rejects(here.news.announce('session', 'first', inAMinute()), { name: 'StoreError' })
+  await t.rejects(here.news.announce('session', 'second', inAMinute()), { name: 'StoreError' })
+  await there.news.announce('session', 'from elsewhere', inAMinute())
+  await eventually('the store is missed', () => problems.length > 0)
+  setAway(false)
+  for (const { heard } of [here, there]) await eventually('it is heard', () => heard.length === 3)
+  t.same([here.heard, there.heard].map(heard => heard.sort()), Array(2).fill(['first', 'from elsewhere', 'second']))
+})
+
+t.test('after the end nothing is read any more', async t => {
+  const { here, there } = await scene(t)
+  await here.news.stop()
+  await there.news.announce('session', 'a', inAMinute())
+  await eventually('the other hears it', () => there.heard.length === 1)
+  t.same(here.heard, [])
+})

@@ -1,0 +1,128 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { ada, openTestState, type TestState } from '../helpers/state.ts'
+
+const [idle, max, grace] = [1_000, 1_999, 10]
+const people = ['1', '2']
+
+/** What a session is, in as few words as can be: a row of tokens, of which the last is good. */
+interface Family {
+  person: string
+  tokens: string[]
+  startedAt: number
+  rotatedAt: number
+  ended: boolean
+}
+
+/** The rules of RFC 9700 section 4.14.2 with our grace, and nothing of how they are kept. */
+class Model {
+  now = 0
+  readonly families: Family[] = []
+
+  isLive ({ ended, startedAt, rotatedAt }: Family): boolean {
+    return !ended && this.now < Math.min(rotatedAt + idle, startedAt + max)
+  }
+
+  /** What a token should come to: another, the same successor once more, or nothing. Whose theft it shows ends. */
+  refresh (family: Family, index: number): 'rotates' | 'repeats' | 'refused' {
+    const age = family.tokens.length - 1 - index
+    if (!this.isLive(family)) return 'refused'
+    if (age === 0) return 'rotates'
+    if (age === 1 && this.now - family.rotatedAt <= grace) return 'repeats'
+    family.ended = true
+    return 'refused'
+  }
+
+  end (family: Family): boolean {
+    const wasLive = this.isLive(family)
+    family.ended = true
+    return wasLive
+  }
+
+  of (person: string): Family[] {
+    return this.families.filter(family => family.person === person && this.isLive(family))
+  }
+}
+
+type Command = fc.AsyncCommand<Model, TestState>
+
+/** A family and one of its tokens, picked by numbers: the newest ones rather than old ones. */
+function pick ({ families }: Model, which: number, age: number): { family: Family, index: number, token: string } | undefined {
+  const family = families.at(-1 - which % Math.max(1, families.length))
+  if (!family) return undefined
+  const index = Math.max(0, family.tokens.length - 1 - age)
+  return { family, index, token: family.tokens[index] ?? '' }
+}
+
+const command = (name: string, run: (model: Model, state: TestState) => Promise<void>): Command =>
+  ({ check: () => true, run, toString: () => name })
+
+const login = (person: string) => command(`login ${person}`, async (model, { sessions }) => {
+  const { refreshToken } = await sessions.start({ ...ada, subject: person }, 0)
+  model.families.push({ person, tokens: [refreshToken], startedAt: model.now, rotatedAt: model.now, ended: false })
+})
+
+const refresh = (which: number, age: number, times: number) => command(`refresh ${which} by token -${age}, ${times} at once`, async (model, state) => {
+  const { sessions, events } = state
+  const picked = pick(model, which, age)
+  if (!picked) return
+  const { family, index, token } = picked
+  const reused = events.length
+  const wasLive = model.isLive(family)
+  const expected = model.refresh(family, index)
+  const got = await Promise.all(Array.from({ length: times }, () => sessions.refresh(token).then(({ refreshToken }) => refreshToken, () => 'refused')))
+  if (new Set(got).size !== 1) throw new Error(`they got ${new Set(got).size} different answers`)
+  const [answer = ''] = got
+  if (expected === 'refused' ? answer !== 'refused' : answer === 'refused') throw new Error(`expected: ${expected}, got: ${answer}`)
+  if (expected === 'repeats' && answer !== family.tokens[index + 1]) throw new Error('another successor')
+  if (expected === 'rotates') {
+    if (model.families.some(({ tokens }) => tokens.includes(answer))) throw new Error('a token that was there before')
+    family.tokens.push(answer)
+    family.rotatedAt = model.now
+  }
+  if ((events.length > reused) !== (wasLive && family.ended)) throw new Error('a theft is audited, and nothing else is')
+})
+
+const logout = (which: number, age: number) => command(`logout ${which} by token -${age}`, async (model, { sessions }) => {
+  const picked = pick(model, which, age)
+  if (!picked) return
+  const found = await sessions.endByToken(picked.token)
+  if (model.end(picked.family) && !found) throw new Error('a live session was not found')
+})
+
+const everywhere = (person: string) => command(`everywhere ${person}`, async (model, { sessions }) => {
+  const live = model.of(person)
+  if (await sessions.endAll(`dev|${person}`) !== live.length) throw new Error('another number of sessions')
+  for (const family of live) model.end(family)
+})
+
+const wait = (seconds: number) => command(`wait ${seconds}`, async (model, { travel }) => {
+  model.now += seconds
+  travel(seconds)
+})
+
+const look = (person: string) => command(`list ${person}`, async (model, { sessions }) => {
+  const listed = await sessions.list(`dev|${person}`)
+  if (listed.length !== model.of(person).length) throw new Error(`${listed.length} sessions are listed, ${model.of(person).length} live`)
+})
+
+const commands = [
+  fc.constantFrom(...people).map(login),
+  ...Array.from({ length: 6 }, () => fc.tuple(fc.nat(2), fc.constantFrom(0, 0, 0, 1, 1, 2, 3), fc.constantFrom(1, 1, 3)).map(args => refresh(...args))),
+  fc.tuple(fc.nat(2), fc.nat(2)).map(args => logout(...args)),
+  fc.constantFrom(...people).map(everywhere),
+  ...Array.from({ length: 2 }, () => fc.constantFrom(1, 9, 10, 10, 11, 11, 60, idle - 1, idle).map(wait)),
+  fc.constantFrom(...people).map(look)
+]
+
+t.test('R47 R48 R50 any sequence of logins, refreshes, replays, sign-outs and waiting goes as the rules say', async t => {
+  // The clock stands still, so that only the commands move it.
+  const start = Date.now()
+  t.intercept(Date, 'now', { value: () => start })
+  const state = await openTestState(t, { SESSION_IDLE_TTL: `${idle}s`, SESSION_MAX_TTL: `${max}s` })
+  await fc.assert(fc.asyncProperty(fc.commands(commands, { maxCommands: 100, size: 'max' }), async sequence => {
+    for (const person of people) await state.sessions.endAll(`dev|${person}`)
+    await fc.asyncModelRun(() => ({ model: new Model(), real: state }), sequence)
+  }), { numRuns: 60 })
+  t.pass('60 sequences')
+})

@@ -1,0 +1,151 @@
+import type { Test } from 'tap'
+import type { Environment } from '../../src/config/environment.ts'
+import { sessionOf } from '../../src/tokens/session-record.ts'
+import type { Teardown } from '../helpers/app.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { ada, openTestState } from '../helpers/state.ts'
+
+/** Where replicas find one another: a folder, or a Redis. */
+export type Shared = (t: Teardown) => Promise<Environment> | Environment
+
+const withinMs = 1_000
+
+/** What several processes on one store promise together. */
+export function replicas (t: Test, shared: Shared): void {
+  const three = async (t: Teardown, env: Environment = {}) => {
+    const place = { ...await shared(t), ...env }
+    return [await openTestState(t, place), await openTestState(t, place), await openTestState(t, place)] as const
+  }
+
+  t.test('a login on one replica is refreshed on another and ended on a third', async t => {
+    const [one, two, other] = await three(t)
+    const session = await one.sessions.start(ada, 0)
+    const second = await two.sessions.refresh(session.refreshToken)
+    t.equal((await other.sessions.refresh(session.refreshToken)).refreshToken, second.refreshToken, 'the predecessor gets the same successor anywhere')
+    t.match(await other.sessions.endByToken(second.refreshToken), { id: session.id })
+    for (const { sessions } of [one, two, other]) {
+      await t.rejects(sessions.refresh(second.refreshToken), { code: 'invalid_refresh_token' })
+      t.same(await sessions.list('dev|7'), [])
+    }
+  })
+
+  t.test('R49 of many refreshes at once on three replicas one rotates, and all get the same token', async t => {
+    const states = await three(t)
+    let token = (await states[0].sessions.start(ada, 0)).refreshToken
+    for (let generation = 2; generation <= 6; generation++) {
+      const got = await Promise.all(Array.from({ length: 63 }, async (_, caller) => (await states[caller % 3]?.sessions.refresh(token))?.refreshToken ?? ''))
+      t.equal(new Set(got).size, 1)
+      for await (const [, text] of states[1].store.walk('sessions/')) t.equal(sessionOf(text)?.generation, generation)
+      token = got[0] ?? ''
+    }
+  })
+
+  t.test('R52 access tokens of a session that ended are refused on every replica within a second', async t => {
+    const states = await three(t)
+    for (const [ender, { sessions }] of states.entries()) {
+      const { id, startedAt } = await sessions.start(ada, 0)
+      await sessions.end('dev|7', id)
+      const ended = Date.now()
+      const has = ({ revocations }: typeof states[number]) => revocations.has({ sid: id, auth_time: startedAt })
+      t.ok(has(states[ender] ?? states[0]), 'here at once')
+      await eventually('all know', () => states.every(has))
+      t.ok(Date.now() - ended < withinMs, `${Date.now() - ended} ms`)
+    }
+  })
+
+  t.test('R47 a stolen token ends the session on every replica within a second', async t => {
+    const [one, two, other] = await three(t)
+    const { id, startedAt, refreshToken: first } = await one.sessions.start(ada, 0)
+    const second = await two.sessions.refresh(first)
+    await one.sessions.refresh(second.refreshToken)
+    await t.rejects(other.sessions.refresh(first), { code: 'invalid_refresh_token' })
+    const reused = Date.now()
+    await eventually('all know', () => [one, two, other].every(({ revocations }) => revocations.has({ sid: id, auth_time: startedAt })))
+    t.ok(Date.now() - reused < withinMs)
+  })
+
+  t.test('what was revoked stays so over a restart, until its last access token is over', async t => {
+    const place = { ...await shared(t), TOKEN_TTL: '10m' }
+    const before = await openTestState(t, place)
+    const { id, startedAt } = await before.sessions.start(ada, 0)
+    await before.sessions.end('dev|7', id)
+    await before.close()
+    const after = await openTestState(t, place)
+    t.ok(after.revocations.has({ sid: id, auth_time: startedAt }))
+    await after.close()
+    const late = await openTestState(t, place, { startAt: 601 })
+    t.notOk(late.revocations.has({ sid: id, auth_time: startedAt }))
+  })
+
+  t.test('R56 everybody\'s sessions end on every replica, also in the status lists, and whoever signs in afterwards stays', async t => {
+    const states = await three(t, { TOKEN_STATUS: 'true' })
+    const [one, two, other] = states
+    const before = [await one.sessions.start(ada, 0), await two.sessions.start({ ...ada, subject: '8' }, 0)]
+    const from = Date.now()
+    const ending = other.sessions.endEveryone()
+    const knows = ({ revocations }: typeof one) => before.every(({ id, startedAt }) => revocations.has({ sid: id, auth_time: startedAt }))
+    await eventually('all know', () => states.every(knows))
+    t.ok(Date.now() - from < withinMs)
+    await ending
+    for (const { refreshToken } of before) await t.rejects(two.sessions.refresh(refreshToken), { code: 'invalid_refresh_token' })
+    t.same(await one.sessions.list('dev|7'), [])
+    const after = await one.sessions.start(ada, 0)
+    t.ok(await two.sessions.refresh(after.refreshToken))
+    for (const { revocations } of states) {
+      t.notOk(revocations.has({ sid: after.id, auth_time: after.startedAt }))
+      const { upTo } = revocations.statusIndices
+      for (const { statusIndex = 0 } of before) t.ok(statusIndex <= upTo)
+      t.ok((after.statusIndex ?? 0) > upTo)
+    }
+    const restarted = await openTestState(t, one.env)
+    t.ok(knows(restarted))
+  })
+
+  t.test('no two sessions have one place in the status lists', async t => {
+    const states = await three(t, { TOKEN_STATUS: 'true' })
+    const started = await Promise.all(Array.from({ length: 60 }, (_, number) => states[number % 3]?.sessions.start(ada, 0)))
+    t.equal(new Set(started.map(session => session?.statusIndex)).size, 60)
+  })
+
+  t.test('R39 replicas that start at once on an empty store have one ring', async t => {
+    const place = await shared(t)
+    const states = await Promise.all([openTestState(t, place), openTestState(t, place), openTestState(t, place)])
+    for (const { keys } of states) t.same(keys.jwks, states[0].keys.jwks)
+    t.equal(states.flatMap(({ events }) => events).filter(([event]) => event === 'key_made').length, 2)
+    t.equal(states[0].keys.all.length, 2)
+  })
+
+  t.test('R39 replicas rotate once, together, when it is time', async t => {
+    const states = await three(t, { KEY_ROTATION: '30d' })
+    const next = states[0].keys.all[1]?.kid
+    for (const state of states) state.travel(30 * 86_400)
+    await Promise.all(states.map(({ keys }) => keys.upkeep()))
+    await eventually('all follow', () => states.every(({ keys }) => keys.current.kid === next))
+    t.equal(states.flatMap(({ events }) => events).filter(([event]) => event === 'key_rotated').length, 1)
+    for (const { keys } of states) {
+      t.same(keys.all.map(({ state }) => state), ['current', 'next', 'previous'])
+      t.same(keys.jwks, states[0].keys.jwks)
+    }
+  })
+
+  t.test('R39 a key that is revoked on one replica is gone on every one within a second', async t => {
+    const states = await three(t)
+    const [current, next] = states[0].keys.all.map(({ kid }) => kid)
+    await states[1].keys.revoke(current ?? '')
+    const revoked = Date.now()
+    await eventually('all know', () => states.every(({ keys }) => keys.find(current ?? '') === undefined))
+    t.ok(Date.now() - revoked < withinMs)
+    for (const { keys } of states) t.equal(keys.current.kid, next)
+  })
+
+  t.test('R39 replicas that restart with another SIGNING_ALG change to it once', async t => {
+    const place = await shared(t)
+    const before = await openTestState(t, { ...place, SIGNING_ALG: 'ES256' })
+    await before.close()
+    const states = await Promise.all([1, 2, 3].map(() => openTestState(t, { ...place, SIGNING_ALG: 'EdDSA' })))
+    await eventually('all follow', () => new Set(states.map(({ keys }) => JSON.stringify(keys.jwks))).size === 1)
+    for (const { keys } of states) {
+      t.same(keys.all.map(({ state, alg }) => [state, alg]), [['current', 'EdDSA'], ['next', 'EdDSA'], ['previous', 'ES256']])
+    }
+  })
+}

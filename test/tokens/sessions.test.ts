@@ -1,0 +1,424 @@
+import t from 'tap'
+import { sessionOf } from '../../src/tokens/session-record.ts'
+import { subjectIdOf } from '../../src/tokens/refresh-tokens.ts'
+import type { Environment } from '../../src/config/environment.ts'
+import type { AdmittedIdentity } from '../../src/tokens/access-tokens.ts'
+import { temporaryFolder, type Teardown } from '../helpers/app.ts'
+import { ada, openTestState, type TestState } from '../helpers/state.ts'
+
+const day = 86_400
+const refused = { code: 'invalid_refresh_token' }
+const grace: AdmittedIdentity = { ...ada, subject: '8', email: 'grace@example.com', name: 'Grace' }
+
+/** Ada's session, just begun. */
+async function scene (t: Teardown, env: Environment = {}, admits?: (identity: AdmittedIdentity) => boolean) {
+  const state = await openTestState(t, env, admits && { admits })
+  const session = await state.sessions.start(ada, 0)
+  const place = placeOf(session.id)
+  return { ...state, session, first: session.refreshToken, place, record: async () => sessionOf(await state.store.get(place) ?? 'x') }
+}
+
+const placeOf = (id: string, subject = 'dev|7') => `sessions/${subjectIdOf(subject)}/${id}`
+
+const refresh = async ({ sessions }: Pick<TestState, 'sessions'>, token: string) => (await sessions.refresh(token)).refreshToken
+
+const live = async ({ sessions }: Pick<TestState, 'sessions'>, subject = 'dev|7') => (await sessions.list(subject)).map(({ id }) => id)
+
+// rotation
+
+t.test('R47 every refresh gives another token of the same session', async t => {
+  const { sessions, session, first } = await scene(t)
+  const tokens = [first]
+  for (let round = 0; round < 50; round++) {
+    const { refreshToken, id, identity, startedAt } = await sessions.refresh(tokens.at(-1) ?? '')
+    t.same([id, identity, startedAt], [session.id, ada, session.startedAt])
+    tokens.push(refreshToken)
+  }
+  t.equal(new Set(tokens).size, 51)
+  for (const token of tokens) t.match(token, /^[\w-]{90,110}$/)
+})
+
+t.test('R47 a token that was used before ends its session, and that is audited', async t => {
+  const { sessions, session, first, travel, events, revocations, ...state } = await scene(t)
+  const second = await refresh({ sessions }, first)
+  travel(11)
+  await t.rejects(sessions.refresh(first), refused)
+  t.match(events.at(-1), ['refresh_token_reused', { sid: session.id, provider: 'dev' }])
+  t.equal(JSON.stringify(events).includes(first), false)
+  await t.rejects(sessions.refresh(second), refused, 'whoever held the good one must sign in again')
+  t.same(await live({ sessions }), [])
+  t.ok(revocations.has({ sid: session.id, auth_time: session.startedAt }), 'its access tokens are refused')
+  t.equal(events.filter(([event]) => event === 'refresh_token_reused').length, 1)
+  t.equal(await state.store.get(placeOf(session.id)), undefined)
+})
+
+t.test('R48 for ten seconds the predecessor gets the same successor, as often as it comes', async t => {
+  const { sessions, first, travel, events, record } = await scene(t)
+  const second = await refresh({ sessions }, first)
+  for (const seconds of [0, 3, 3, 4]) {
+    travel(seconds)
+    t.equal(await refresh({ sessions }, first), second)
+    t.equal((await record())?.generation, 2, 'nothing rotated')
+  }
+  t.ok(await refresh({ sessions }, second), 'the successor is still good')
+  t.notMatch(events.map(([event]) => event), ['refresh_token_reused'])
+})
+
+t.test('R48 the ten seconds are counted from the rotation, not from the last time it came', async t => {
+  const { sessions, first, travel } = await scene(t)
+  await refresh({ sessions }, first)
+  travel(9)
+  await refresh({ sessions }, first)
+  travel(2)
+  await t.rejects(sessions.refresh(first), refused)
+})
+
+t.test('R48 the one before the predecessor ends the session even within the ten seconds', async t => {
+  const { sessions, first, events } = await scene(t)
+  const second = await refresh({ sessions }, first)
+  const third = await refresh({ sessions }, second)
+  await t.rejects(sessions.refresh(first), refused)
+  t.equal(events.at(-1)?.[0], 'refresh_token_reused')
+  await t.rejects(sessions.refresh(third), refused)
+  await t.rejects(sessions.refresh(second), refused)
+})
+
+t.test('R48 a token that was never issued ends nothing', async t => {
+  const { sessions, first, events, travel } = await scene(t)
+  const second = await refresh({ sessions }, first)
+  const other = (await sessions.start(grace, 0)).refreshToken
+  travel(60)
+  const never = ['', ' ', 'x', 'x'.repeat(103), second + second, first.slice(0, -1), first.slice(1), ` ${first}`]
+  for (const end of ['A', '=', '\n', ' ']) never.push(first + end)
+  const bytes = Buffer.from(first, 'base64url')
+  for (let at = 0; at < bytes.length; at++) {
+    for (const bit of [1, 128]) {
+      const changed = Buffer.from(bytes)
+      changed.writeUInt8((changed[at] ?? 0) ^ bit, at)
+      never.push(changed.toString('base64url'))
+    }
+  }
+  const others = Buffer.from(other, 'base64url')
+  for (const at of [9, 25, 29, 61]) never.push(Buffer.concat([bytes.subarray(0, at), others.subarray(at)]).toString('base64url'))
+  never.push(`${first.slice(0, -1)}${first.endsWith('A') ? 'B' : String.fromCharCode(first.charCodeAt(first.length - 1) + 1)}`)
+  if (/[-_]/.test(first)) never.push(first.replaceAll('-', '+').replaceAll('_', '/'))
+  for (const token of never) {
+    await t.rejects(sessions.refresh(token), refused)
+    t.equal(await sessions.endByToken(token), undefined)
+  }
+  t.notMatch(events.map(([event]) => event), ['refresh_token_reused'])
+  t.ok(await refresh({ sessions }, second))
+  t.ok(await refresh({ sessions }, other))
+})
+
+t.test('R48 a token sealed with another secret was never issued', async t => {
+  const { sessions, first } = await scene(t, { SECRET: 'one secret of thirty-two characters' })
+  const stranger = await scene(t, { SECRET: 'two secret of thirty-two characters' })
+  await t.rejects(sessions.refresh(stranger.first), refused)
+  t.ok(await refresh({ sessions }, first))
+})
+
+t.test('R49 of many refreshes at once one rotates, and all get the same token', async t => {
+  const { sessions, first, record } = await scene(t)
+  let token = first
+  for (let generation = 2; generation <= 5; generation++) {
+    const got = await Promise.all(Array.from({ length: 64 }, () => refresh({ sessions }, token)))
+    t.equal(new Set(got).size, 1)
+    t.equal((await record())?.generation, generation)
+    token = got[0] ?? ''
+  }
+})
+
+t.test('R49 L30 ten thousand refreshes of a hundred sessions at once rotate each session once', async t => {
+  const { sessions, store } = await openTestState(t)
+  const started = await Promise.all(Array.from({ length: 100 }, (_, number) => sessions.start({ ...ada, subject: String(number) }, 0)))
+  let tokens = started.map(({ refreshToken }) => refreshToken)
+  for (let generation = 2; generation <= 3; generation++) {
+    const got = await Promise.all(tokens.map(token => Promise.all(Array.from({ length: 100 }, () => refresh({ sessions }, token)))))
+    for (const same of got) t.equal(new Set(same).size, 1)
+    tokens = got.map(([token = '']) => token)
+    for (const [number, { id }] of started.entries()) {
+      t.equal(sessionOf(await store.get(placeOf(id, `dev|${number}`)) ?? 'x')?.generation, generation)
+    }
+  }
+  t.equal(new Set(tokens).size, 100)
+})
+
+t.test('R49 where nothing can be stored, nothing is issued, and the token is still good afterwards', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const { sessions, first, close } = await scene(t, { DATA_DIR })
+  await close()
+  await t.rejects(sessions.start(ada, 0), { name: 'StoreError' })
+  await t.rejects(sessions.refresh(first), { name: 'StoreError' })
+  await t.rejects(sessions.list('dev|7'), { name: 'StoreError' })
+  await t.rejects(sessions.endByToken(first), { name: 'StoreError' })
+  const again = await openTestState(t, { DATA_DIR })
+  t.ok(await refresh(again, first))
+})
+
+t.test('R48 the successor is the same after a restart', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const before = await scene(t, { DATA_DIR })
+  const second = await refresh(before, before.first)
+  await before.close()
+  const after = await openTestState(t, { DATA_DIR })
+  t.equal(await refresh(after, before.first), second)
+})
+
+t.test('L18 a store that lost its last write makes nobody two tokens, and nobody a thief', async t => {
+  const { sessions, store, first, place, events, travel } = await scene(t)
+  const second = await refresh({ sessions }, first)
+  const kept = await store.get(place) ?? ''
+  const third = await refresh({ sessions }, second)
+  await store.put(place, kept)
+  await t.rejects(sessions.refresh(third), refused, 'what the store does not know is of no use')
+  travel(60)
+  t.equal(await refresh({ sessions }, second), third, 'and comes again when it is its turn')
+  t.notMatch(events.map(([event]) => event), ['refresh_token_reused'])
+})
+
+// ends
+
+t.test('R50 a session that nobody refreshes ends', async t => {
+  const { sessions, first, session, now, travel } = await scene(t, { SESSION_IDLE_TTL: '3d', SESSION_MAX_TTL: '10d' })
+  t.equal(session.idleEndsAt, session.startedAt + 3 * day)
+  travel(3 * day - 2)
+  const refreshed = await sessions.refresh(first)
+  t.equal(refreshed.idleEndsAt, now() + 3 * day, 'a refresh moves the idle end')
+  t.equal(refreshed.lastUsedAt, now())
+  travel(3 * day)
+  await t.rejects(sessions.refresh(refreshed.refreshToken), refused)
+  t.same(await live({ sessions }), [])
+})
+
+t.test('R50 no refresh moves the absolute end', async t => {
+  const { sessions, first, session, travel } = await scene(t, { SESSION_IDLE_TTL: '3d', SESSION_MAX_TTL: '10d' })
+  t.equal(session.endsAt, session.startedAt + 10 * day)
+  let token = first
+  for (let days = 2; days < 10; days += 2) {
+    travel(2 * day)
+    const refreshed = await sessions.refresh(token)
+    t.equal(refreshed.endsAt, session.endsAt)
+    t.ok(refreshed.idleEndsAt <= session.endsAt)
+    token = refreshed.refreshToken
+  }
+  travel(2 * day)
+  await t.rejects(sessions.refresh(token), refused)
+  t.same(await live({ sessions }), [])
+})
+
+t.test('R50 ends that an operator makes earlier hold for sessions that began before', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const before = await scene(t, { DATA_DIR })
+  await before.close()
+  const after = await openTestState(t, { DATA_DIR, SESSION_IDLE_TTL: '1d' })
+  after.travel(day)
+  t.same(await live(after), [])
+  await t.rejects(after.sessions.refresh(before.first), refused)
+})
+
+t.test('what is over leaves nothing behind', async t => {
+  const { sessions, store, first, travel } = await scene(t, { TOKEN_STATUS: 'true' })
+  await refresh({ sessions }, first)
+  for (let number = 0; number < 20; number++) await sessions.end('dev|7', (await sessions.start(ada, 0)).id)
+  travel(31 * day)
+  const left: string[] = []
+  for await (const [key] of store.walk('')) left.push(key)
+  t.same(left.sort(), ['counters/news', 'counters/status', 'format', 'keys/ring'])
+})
+
+t.test('R56 whoever may no longer sign in loses the session at the next refresh', async t => {
+  let admitted = true
+  const { sessions, first, revocations, session } = await scene(t, {}, () => admitted)
+  const second = await refresh({ sessions }, first)
+  admitted = false
+  await t.rejects(sessions.refresh(second), { code: 'email_not_allowed' })
+  t.same(await live({ sessions }), [])
+  t.ok(revocations.has({ sid: session.id, auth_time: session.startedAt }))
+  admitted = true
+  await t.rejects(sessions.refresh(second), refused, 'for good')
+})
+
+t.test('R56 the predecessor gets past no rule either', async t => {
+  let admitted = true
+  const { sessions, first } = await scene(t, {}, () => admitted)
+  await refresh({ sessions }, first)
+  admitted = false
+  await t.rejects(sessions.refresh(first), { code: 'email_not_allowed' })
+})
+
+t.test('R52 a session ends by its id, by any token it ever had, and by what an access token says', async t => {
+  const { sessions, revocations } = await openTestState(t)
+  const fresh = async () => {
+    const session = await sessions.start(ada, 0)
+    const second = await refresh({ sessions }, session.refreshToken)
+    return { id: session.id, tokens: [session.refreshToken, second, await refresh({ sessions }, second)] }
+  }
+  const byId = await fresh()
+  t.equal(await sessions.end('dev|7', byId.id), true)
+  t.equal(await sessions.end('dev|7', byId.id), false)
+  const byClaims = await fresh()
+  await sessions.endOf({ sub: 'dev|7', sid: byClaims.id })
+  const byTokens = [await fresh(), await fresh(), await fresh()]
+  for (const [age, { id, tokens }] of byTokens.entries()) t.match(await sessions.endByToken(tokens[age] ?? ''), { id, identity: ada })
+  for (const { id, tokens } of [byId, byClaims, ...byTokens]) {
+    await t.rejects(sessions.refresh(tokens[2] ?? ''), refused)
+    t.equal(await sessions.endByToken(tokens[2] ?? ''), undefined)
+    t.ok(revocations.has({ sid: id, auth_time: 0 }))
+  }
+  t.same(await live({ sessions }), [])
+})
+
+t.test('a session of which nothing is left can still be ended, for its access tokens', async t => {
+  const { sessions, revocations, store, session, place } = await scene(t)
+  await store.remove(place)
+  await sessions.endOf({ sub: 'dev|7', sid: session.id })
+  t.ok(revocations.has({ sid: session.id, auth_time: session.startedAt }))
+})
+
+t.test('nobody ends or sees the sessions of somebody else', async t => {
+  const { sessions, session, first } = await scene(t)
+  await sessions.start(grace, 0)
+  t.equal(await sessions.end('dev|8', session.id), false)
+  t.equal(await sessions.endAll('dev|9'), 0)
+  t.equal((await sessions.list('dev|8')).length, 1)
+  t.same(await sessions.list('dev|'), [])
+  t.same(await sessions.list(''), [])
+  t.ok(await refresh({ sessions }, first))
+})
+
+t.test('two people who share a folder share nothing else', async t => {
+  // Folders are named by 72 bits of a digest: here the record of one is put where the other's are.
+  const { sessions, store, session } = await scene(t)
+  const other = await sessions.start(grace, 0)
+  await store.put(placeOf(other.id), await store.get(placeOf(other.id, 'dev|8')) ?? '')
+  t.same(await live({ sessions }), [session.id])
+  t.equal(await sessions.end('dev|7', other.id), false)
+  t.equal(await sessions.endAll('dev|7'), 1)
+})
+
+t.test('R56 all sessions of a subject end, and nobody else\'s', async t => {
+  const { sessions, first } = await scene(t)
+  const more = [await sessions.start(ada, 0), await sessions.start(ada, 0)]
+  const other = await sessions.start(grace, 0)
+  t.equal(await sessions.endAll('dev|7'), 3)
+  for (const token of [first, ...more.map(({ refreshToken }) => refreshToken)]) await t.rejects(sessions.refresh(token), refused)
+  t.same(await live({ sessions }), [])
+  t.ok(await refresh({ sessions }, other.refreshToken))
+})
+
+t.test('R65 every login has another id, and another token', async t => {
+  const { sessions } = await openTestState(t)
+  const started = await Promise.all(Array.from({ length: 200 }, () => sessions.start(ada, 0)))
+  t.equal(new Set(started.map(({ id }) => id)).size, 200)
+  t.equal(new Set(started.map(({ refreshToken }) => refreshToken)).size, 200)
+  for (const { id } of started) t.match(id, /^[\w-]{22}$/)
+})
+
+t.test('sessions are listed with what is known of them, last used first', async t => {
+  const { sessions, session, first, travel, now } = await scene(t)
+  travel(60)
+  const other = await sessions.start(ada, 3)
+  travel(60)
+  await refresh({ sessions }, first)
+  t.match(await sessions.list('dev|7'), [
+    { id: session.id, startedAt: session.startedAt, lastUsedAt: now(), endsAt: session.startedAt + 30 * day, device: 0, identity: ada },
+    { id: other.id, lastUsedAt: now() - 60, device: 3 }
+  ])
+  const all: string[] = []
+  for await (const { id } of sessions.all()) all.push(id)
+  t.same(all.sort(), [session.id, other.id].sort())
+})
+
+// what is stored
+
+t.test('nothing in the store opens a session or signs a token', async t => {
+  const { sessions, store, first, keys, session } = await scene(t, { SECRET: 'a secret of thirty-two characters!' })
+  const tokens = [first, await refresh({ sessions }, first)]
+  await sessions.end('dev|7', (await sessions.start(ada, 0)).id)
+  let stored = ''
+  for await (const [key, value] of store.walk('')) stored += `${key}\n${value}\n`
+  t.ok(stored.includes(session.id), 'the walk saw the session')
+  t.notMatch(stored, 'PRIVATE KEY')
+  t.notMatch(stored, 'a secret of')
+  for (const { privatePem } of keys.all) t.notOk(stored.includes(privatePem.split('\n')[1] ?? ''))
+  for (const token of tokens) {
+    const proof = Buffer.from(token, 'base64url').subarray(29, 61)
+    const spellings = [token, ...(['base64url', 'base64', 'hex', 'latin1'] as const).map(encoding => proof.toString(encoding))]
+    for (const spelling of spellings) t.notOk(stored.includes(spelling))
+  }
+})
+
+t.test('L34 what a later version adds to a record survives a refresh by this one', async t => {
+  const { sessions, store, first, place } = await scene(t)
+  const [line = '', row = ''] = (await store.get(place) ?? '').split('\n')
+  const padded = [...JSON.parse(row) as unknown[]]
+  while (padded.length < 11) padded.push(padded.length === 9 ? 0 : '')
+  const later = JSON.stringify([...padded, 'member', { of: ['a', 'later'] }, 7])
+  await store.put(place, `${line}\n${later}`)
+  const second = await refresh({ sessions }, first)
+  t.equal((await store.get(place))?.split('\n')[1], later)
+  t.match(await sessions.list('dev|7'), [{ identity: ada }])
+  await refresh({ sessions }, second)
+  t.equal((await store.get(place))?.split('\n')[1], later)
+  t.ok(await sessions.endByToken(second))
+})
+
+t.test('L34 it survives a place in the status lists as well', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const before = await scene(t, { DATA_DIR })
+  const [line = '', row = ''] = (await before.store.get(before.place) ?? '').split('\n')
+  const padded = [...JSON.parse(row) as unknown[]]
+  while (padded.length < 11) padded.push(padded.length === 9 ? 0 : '')
+  await before.store.put(before.place, `${line}\n${JSON.stringify([...padded, 'later'])}`)
+  await before.close()
+  const after = await openTestState(t, { DATA_DIR, TOKEN_STATUS: 'true' })
+  const refreshed = await after.sessions.refresh(before.first)
+  t.equal(refreshed.statusIndex, 1)
+  t.match(sessionOf(await after.store.get(before.place) ?? 'x'), { statusIndex: 1, rest: ['later'], identity: ada })
+  t.equal((await after.sessions.refresh(refreshed.refreshToken)).statusIndex, 1, 'and keeps it')
+})
+
+t.test('L34 a record of a version that this one cannot read is left alone', async t => {
+  const { sessions, store, first, place } = await scene(t)
+  const later = `2 ${(await store.get(place) ?? '').slice(2)}`
+  await store.put(place, later)
+  await t.rejects(sessions.refresh(first), refused)
+  t.equal(await sessions.endByToken(first), undefined)
+  t.same(await live({ sessions }), [])
+  t.equal(await store.get(place), later)
+})
+
+// the secret
+
+const [oldSecret, newSecret] = ['the old secret of thirty-two or more', 'the new secret of thirty-two or more']
+
+t.test('SECRET can change: what the old one made is good while it is listed, and what is used moves to the new one', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const before = await scene(t, { DATA_DIR, SECRET: oldSecret })
+  const idle = await before.sessions.start(ada, 0)
+  const second = await refresh(before, before.first)
+  await before.close()
+
+  const both = await openTestState(t, { DATA_DIR, SECRET: `${newSecret},${oldSecret}` })
+  const again = await both.sessions.refresh(before.first)
+  const third = await refresh(both, again.refreshToken)
+  t.equal(await refresh(both, second), third, 'either spelling of the second is the second')
+  await both.close()
+
+  const after = await openTestState(t, { DATA_DIR, SECRET: newSecret })
+  t.ok(await refresh(after, third))
+  await t.rejects(after.sessions.refresh(idle.refreshToken), refused)
+  t.equal((await live(after)).length, 2, 'a token of a secret that is gone ends nothing')
+})
+
+t.test('SECRET can change back', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const both = await scene(t, { DATA_DIR, SECRET: `${newSecret},${oldSecret}` })
+  const second = await refresh(both, both.first)
+  await both.close()
+  const back = await openTestState(t, { DATA_DIR, SECRET: `${oldSecret},${newSecret}` })
+  const third = await refresh(back, second)
+  await back.close()
+  t.ok(await refresh(await openTestState(t, { DATA_DIR, SECRET: oldSecret }), third))
+})
