@@ -1,9 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { loadConfig } from '../src/config/config.ts'
+import { openState, type State } from '../src/state.ts'
 import { server, startContestant, type Script } from './harness/contestant.ts'
 
-const publicUrl = 'http://localhost:3000'
+export const publicUrl = 'http://localhost:3000'
+
+/** Keys and sessions as the service opens them, to put in what a bench needs. */
+export const open = (env: Record<string, string>): Promise<State> =>
+  openState(loadConfig({ PUBLIC_URL: publicUrl, ...env }), { clock: Date.now, admits: () => true, onStore () {}, onProblem () {}, onEvent () {} })
 
 /** The service as it ships: dist/server.js with Google, in a folder that has its keys already. */
 export const handstamp = (dataDir: string, env: Record<string, string> = {}, name = 'Handstamp'): Script => ({

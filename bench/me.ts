@@ -1,6 +1,7 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
-import { handstamp, rawTwin, signInMany, warmDataDir } from './handstamp.ts'
-import { compareCpu, type Effort } from './harness/compare.ts'
+import { randomId } from '../src/keys/randomness.ts'
+import { handstamp, open, rawTwin, signInMany, warmDataDir } from './handstamp.ts'
+import { compareCpu, median, numbersOf, ratios, type Effort } from './harness/compare.ts'
 import { server, startContestant, type Script } from './harness/contestant.ts'
 import { get } from './harness/load.ts'
 import { capacity, type Finding } from './harness/table.ts'
@@ -22,6 +23,29 @@ export async function me (effort: Effort): Promise<Finding[]> {
     capacity(measured, 'Handstamp', 'raw node:http', 0.4),
     capacity(measured, 'Handstamp without log', 'raw node:http', 0.5)
   ]
+}
+
+/** The same while 100,000 sessions have ended whose tokens are not over yet. */
+export async function revoked (effort: Effort): Promise<Finding[]> {
+  const [dataDir, other] = [await warmDataDir(), await warmDataDir()]
+  const { revocations, close } = await open({ DATA_DIR: other })
+  const until = Math.floor(Date.now() / 1000) + 43_200
+  for (let ended = 0; ended < 100_000; ended += 1_000) {
+    await Promise.all(Array.from({ length: 1_000 }, () => revocations.revoke({ id: randomId(16), until })))
+  }
+  await close()
+  const entry = async (folder: string, name: string) => ({
+    script: handstamp(folder, {}, name),
+    requests: (await signInMany(folder, 200)).map(token => get('/auth/me', { cookie: `handstamp=${token}` }))
+  })
+  const measured = await compareCpu([await entry(dataDir, 'nobody ended'), await entry(other, '100,000 ended')], effort)
+  const micros = ['100,000 ended', 'nobody ended'].map(name => median(numbersOf(measured, name)).toFixed(1))
+  return [{
+    what: '/auth/me, 100,000 ended : none',
+    values: ratios(measured, '100,000 ended', 'nobody ended'),
+    atMost: 1.02,
+    how: `CPU a request: ${micros[0]} against ${micros[1]} us`
+  }]
 }
 
 /** PEM, as @fastify/jwt wants it. */

@@ -1,21 +1,31 @@
-// npm run bench [-- start|me|jwks|boot|issue|memory ...] [--quick]
+// npm run bench [-- start|me|jwks|boot|issue|memory|refresh|sessions|revoked ...] [--quick]
 import { boot } from './boot.ts'
 import type { Effort } from './harness/compare.ts'
 import { shareOneCore } from './harness/one-core.ts'
 import { table, type Finding } from './harness/table.ts'
 import { issue } from './issue.ts'
 import { jwks } from './jwks.ts'
-import { me } from './me.ts'
+import { me, revoked } from './me.ts'
 import { memory } from './memory.ts'
+import { refresh } from './refresh.ts'
+import { sessions } from './sessions.ts'
 import { start } from './start.ts'
 
 type Benches = Record<string, (effort: Effort) => Promise<Finding[]>>
 
-const byClock: Benches = { boot, issue, memory }
-const byCpu: Benches = { start, me, jwks }
+const byClock: Benches = { boot, issue, memory, refresh, sessions }
+const byCpu: Benches = { start, me, revoked, jwks }
 
-const thorough: Effort = { rounds: 40, requestsPerRound: 2_000, warmUpRequests: 20_000, seconds: 2, starts: 20, memoryRequests: 200_000 }
-const quick: Effort = { rounds: 3, requestsPerRound: 200, warmUpRequests: 500, seconds: 0.5, starts: 2, memoryRequests: 2_000 }
+const thorough: Effort = {
+  rounds: 40,
+  requestsPerRound: 2_000,
+  warmUpRequests: 20_000,
+  seconds: 2,
+  starts: 20,
+  memoryRequests: 200_000,
+  manySessions: 1_000_000
+}
+const quick: Effort = { rounds: 3, requestsPerRound: 200, warmUpRequests: 500, seconds: 0.5, starts: 2, memoryRequests: 2_000, manySessions: 5_000 }
 
 const words = process.argv.slice(2)
 const effort = words.includes('--quick') ? quick : thorough

@@ -95,7 +95,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   const { digest: logDigest } = secretBox(secrets, 'log')
 
   const dev = config.devLogin
-    ? devProvider({ publicUrl: config.publicUrl, callbackUrl: callbackUrl(config.publicUrl, 'dev'), box: flowBox, clock })
+    ? devProvider({ publicUrl: config.publicUrl, callbackUrl: callbackUrl(config.publicUrl, 'dev'), box: flowBox, clock, warn })
     : undefined
   const configured = configuredProviders(config, { clock, warn, newNonce: () => randomId(16) })
   for (const provider of [...configured, ...(dev ? [dev.provider] : [])]) providers.set(provider.id, provider)

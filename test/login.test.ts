@@ -1,5 +1,8 @@
+import { createRemoteJWKSet, jwtVerify } from 'jose'
 import t from 'tap'
-import { buildTestApp } from './helpers/app.ts'
+import { buildApp } from '../src/app.ts'
+import { loadConfig } from '../src/config/config.ts'
+import { buildTestApp, listeningTestApp, temporaryFolder } from './helpers/app.ts'
 import { Browser, devSignIn } from './helpers/browser.ts'
 import { rogueProvider } from './helpers/rogue-provider.ts'
 
@@ -11,6 +14,21 @@ t.test('a person signs in with the dev provider and lands on a page that says wh
   t.equal(done.headers['location'], '/auth/account')
   const account = await browser.visit('/auth/account')
   t.match(account.body, 'ada@example.com')
+})
+
+t.test('over the network: a person signs in, and a service checks the token with nothing but the public keys', async t => {
+  const { app, url } = await listeningTestApp(t, { SIGNING_ALG: 'RS256' })
+  const browser = new Browser(app, url)
+  t.equal((await devSignIn(browser, 'ada@example.com', { returnTo: '/welcome' })).headers['location'], '/welcome')
+  const keys = createRemoteJWKSet(new URL(`${url}/.well-known/jwks.json`))
+  const { payload } = await jwtVerify(browser.cookies.get('handstamp') ?? '', keys, { issuer: url, audience: url, algorithms: ['RS256'] })
+  t.match(payload, { email: 'ada@example.com', email_verified: true, provider: 'dev' })
+})
+
+t.test('the service can be built without a log', async t => {
+  const app = await buildApp(loadConfig({ DATA_DIR: temporaryFolder(t), SIGNING_ALG: 'ES256' }))
+  t.teardown(() => app.close())
+  t.equal((await app.inject('/livez')).statusCode, 200)
 })
 
 t.test('a login with a generic OpenID provider becomes a token response', async t => {

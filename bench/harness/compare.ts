@@ -1,10 +1,10 @@
 import { startContestant, type Contestant, type Script } from './contestant.ts'
-import { openLoad, type Load } from './load.ts'
+import { openLoad, type Dialogue, type Load } from './load.ts'
 
 /** A contestant and what it is asked. The requests go round. */
 export interface Entry {
   script: Script
-  requests: string[]
+  requests: Array<string | Dialogue>
   /** What every answer must have. */
   status?: number
 }
@@ -18,6 +18,7 @@ export interface Effort {
   seconds: number
   starts: number
   memoryRequests: number
+  manySessions: number
 }
 
 /** One number for each round, by the contestant's name. */

@@ -10,13 +10,19 @@ export interface Load {
   close (): void
 }
 
+/** Asks with what the answer before gave it: more of them than connections, and none is under way twice. */
+export interface Dialogue {
+  request (): string
+  heard (answer: string): void
+}
+
 /** The requests go round; every answer must have the status. */
-export function openLoad (port: number, requests: string[], { connections = 32, status = 200 } = {}): Load {
+export function openLoad (port: number, requests: Array<string | Dialogue>, { connections = 32, status = 200 } = {}): Load {
   const wanted = `HTTP/1.1 ${status} `
-  const bytes = requests.map(text => Buffer.from(text))
+  const asked = requests.map(request => typeof request === 'string' ? Buffer.from(request) : request)
   const idle: Connection[] = []
   let next = 0
-  const request = () => bytes[next++ % bytes.length] as Buffer
+  const request = () => asked[next++ % asked.length] as Buffer | Dialogue
 
   async function opened (): Promise<Connection> {
     const connection = new Connection(connect({ port, host: '127.0.0.1', noDelay: true }), wanted)
@@ -71,7 +77,7 @@ class Connection {
   readonly socket: Socket
   readonly #wanted: string
   #text = ''
-  #answered: (() => void) | undefined
+  #answered: ((text: string) => void) | undefined
   #failed: ((error: Error) => void) | undefined
 
   constructor (socket: Socket, wanted: string) {
@@ -83,12 +89,13 @@ class Connection {
     socket.on('close', () => this.#failed?.(new Error('the server closed the connection')))
   }
 
-  ask (request: Buffer): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async ask (request: Buffer | Dialogue): Promise<void> {
+    const answer = await new Promise<string>((resolve, reject) => {
       this.#answered = resolve
       this.#failed = reject
-      this.socket.write(request)
+      this.socket.write('request' in request ? request.request() : request)
     })
+    if ('heard' in request) request.heard(answer)
   }
 
   #read (chunk: string): void {
@@ -98,7 +105,7 @@ class Connection {
     const [, length = '0'] = /\r\ncontent-length: (\d+)/i.exec(text) ?? []
     if (text.length < head + 4 + Number(length)) return
     this.#text = ''
-    if (text.startsWith(this.#wanted)) this.#answered?.()
+    if (text.startsWith(this.#wanted)) this.#answered?.(text)
     else this.#failed?.(new Error(`expected ${this.#wanted}but got ${text.slice(0, 200)}`))
   }
 }

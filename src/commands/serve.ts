@@ -37,7 +37,7 @@ export async function serveCommand (env: Environment): Promise<number | undefine
     if (process.stdout.isTTY) process.stdout.write(`\n  Handstamp is ready: ${config.publicUrl}/auth/login\n\n`)
     return undefined
   } catch (error) {
-    const { message = 'unknown error', code } = describeError(error)
+    const { message, code } = describeError(error)
     process.stderr.write(`handstamp cannot start: ${message}${code === undefined ? '' : ` (${String(code)})`}\n`)
     process.exit(1)
   }

@@ -107,18 +107,18 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
     reader.problem('DEFAULT_RETURN_TO', 'must be a path of ours or a URL whose origin ALLOWED_ORIGINS lists', variables.DEFAULT_RETURN_TO.example)
   }
 
-  if (reader.problems.length > 0) throw new ConfigError(reader.problems)
+  if (!fallback || reader.problems.length > 0) throw new ConfigError(reader.problems)
 
-  const audiences = values.TOKEN_AUDIENCE ?? [publicUrl]
+  const [audience = publicUrl, ...audiences] = values.TOKEN_AUDIENCE ?? []
   return {
     publicUrl,
     secure,
     loopback,
-    listen: { host: values.HOST ?? 'localhost', port: values.PORT ?? 3000 },
+    listen: { host: values.HOST, port: values.PORT },
     ...(values.SECRET && { secrets: values.SECRET }),
-    dataDir: values.DATA_DIR ?? './data',
+    dataDir: values.DATA_DIR,
     ...(values.REDIS_URL && { redisUrl: values.REDIS_URL }),
-    returnTo: { ...returnTo, fallback: fallback ?? returnTo.fallback },
+    returnTo: { ...returnTo, fallback },
     providers,
     devLogin,
     recheckMembership: values.RECHECK_MEMBERSHIP,
@@ -128,20 +128,20 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
       blocked: blocked ?? []
     },
     token: {
-      audience: audiences.length === 1 && audiences[0] ? audiences[0] : audiences,
-      ttlSeconds: values.TOKEN_TTL ?? 600,
-      claims: values.TOKEN_CLAIMS ?? {},
-      typ: values.TOKEN_TYP ?? 'JWT',
-      status: values.TOKEN_STATUS ?? false
+      audience: audiences.length === 0 ? audience : [audience, ...audiences],
+      ttlSeconds: values.TOKEN_TTL,
+      claims: values.TOKEN_CLAIMS,
+      typ: values.TOKEN_TYP,
+      status: values.TOKEN_STATUS
     },
-    signingAlg: values.SIGNING_ALG ?? 'RS256',
-    keyRotationSeconds: values.KEY_ROTATION ?? 90 * 86_400,
-    sessionIdleSeconds: values.SESSION_IDLE_TTL ?? 14 * 86_400,
-    sessionMaxSeconds: values.SESSION_MAX_TTL ?? 30 * 86_400,
+    signingAlg: values.SIGNING_ALG,
+    keyRotationSeconds: values.KEY_ROTATION,
+    sessionIdleSeconds: values.SESSION_IDLE_TTL,
+    sessionMaxSeconds: values.SESSION_MAX_TTL,
     ...(values.COOKIE_DOMAIN && { cookieDomain: values.COOKIE_DOMAIN }),
     trustProxy: values.TRUST_PROXY ?? [],
-    rateLimit: values.RATE_LIMIT ?? 300,
-    logLevel: values.LOG_LEVEL ?? 'info',
+    rateLimit: values.RATE_LIMIT,
+    logLevel: values.LOG_LEVEL,
     warnings
   }
 }

@@ -157,17 +157,19 @@ function nearest (name: string, known: Map<string, number>): string | undefined 
   return meant
 }
 
-/** Levenshtein distance, or anything above `most` once it is sure to be. */
+/** Levenshtein distance, a row of its table at a time, or anything above `most` once it is sure to be. */
 function distance (a: string, b: string, most: number): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      row.push(Math.min(substitution, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1))
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (const [index, letter] of [...a].entries()) {
+    let [corner, left] = [index, index + 1]
+    const next = [left]
+    for (const [column, above] of row.slice(1).entries()) {
+      left = Math.min(left + 1, above + 1, corner + (letter === b[column] ? 0 : 1))
+      corner = above
+      next.push(left)
     }
-    if (Math.min(...row) > most) return most + 1
-    previous = row
+    if (Math.min(...next) > most) return most + 1
+    row = next
   }
-  return previous[b.length] ?? 0
+  return row.reduce((_, last) => last)
 }

@@ -37,14 +37,14 @@ export function list (value: string): string[] {
   return items
 }
 
-const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
+const unitSeconds = { s: 1, m: 60, h: 3600, d: 86_400 }
 
 /** `30s`, `10m`, `12h`, `30d` -> seconds */
 export function duration (lowSeconds: number, highSeconds: number) {
   return (value: string): number => {
     const [, count, unit] = /^(\d{1,7})([smhd])$/.exec(value) ?? []
-    const seconds = Number(count) * (unitSeconds[unit ?? ''] ?? NaN)
-    if (Number.isNaN(seconds)) throw new Error('must be a duration such as 30s, 10m, 12h or 30d')
+    if (count === undefined) throw new Error('must be a duration such as 30s, 10m, 12h or 30d')
+    const seconds = Number(count) * unitSeconds[unit as keyof typeof unitSeconds] // the pattern lets only these through
     if (seconds < lowSeconds || seconds > highSeconds) {
       throw new Error(`must be between ${spoken(lowSeconds)} and ${spoken(highSeconds)}`)
     }
@@ -55,7 +55,7 @@ export function duration (lowSeconds: number, highSeconds: number) {
 /** seconds -> the shortest duration a person would write */
 export function spoken (seconds: number): string {
   for (const unit of ['d', 'h', 'm'] as const) {
-    const size = unitSeconds[unit] ?? 1
+    const size = unitSeconds[unit]
     if (seconds % size === 0 && seconds > 0) return `${seconds / size}${unit}`
   }
   return `${seconds}s`

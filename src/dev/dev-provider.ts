@@ -41,13 +41,14 @@ export interface DevProviderOptions {
   callbackUrl: string
   box: SecretBox
   clock: Clock
+  warn: (message: string, error?: unknown) => void
 }
 
 const clientId = 'handstamp'
 const codeSeconds = 60
 const scopes = ['openid', 'email', 'profile']
 
-export function devProvider ({ publicUrl, callbackUrl, box, clock }: DevProviderOptions): DevProvider {
+export function devProvider ({ publicUrl, callbackUrl, box, clock, warn }: DevProviderOptions): DevProvider {
   const issuer = `${publicUrl}/auth/dev`
   const clientSecret = randomId(32)
   let backChannel: Promise<{ server: Server, endpoints: OidcEndpoints }> | undefined
@@ -59,11 +60,12 @@ export function devProvider ({ publicUrl, callbackUrl, box, clock }: DevProvider
 
     async function token (form: URLSearchParams): Promise<object | undefined> {
       const code = box.open(form.get('code') ?? '', 'dev-code')
-      const { person, nonce, ...grant } = code ? JSON.parse(code) as Grant : {} as Partial<Grant>
+      const grant = code ? JSON.parse(code) as Grant : undefined
       const challenge = createHash('sha256').update(form.get('code_verifier') ?? '').digest('base64url')
       const now = epochSeconds(clock)
-      if (!person || (grant.expiresAt ?? 0) < now || challenge !== grant.challenge) return undefined
+      if (!grant || grant.expiresAt < now || challenge !== grant.challenge) return undefined
       if (form.get('client_secret') !== clientSecret || form.get('redirect_uri') !== callbackUrl) return undefined
+      const { person, nonce } = grant
       const claims = {
         iss: issuer,
         sub: createHash('sha256').update(person.email.toLowerCase()).digest('base64url').slice(0, 22),
@@ -112,7 +114,7 @@ export function devProvider ({ publicUrl, callbackUrl, box, clock }: DevProvider
       callbackUrl,
       loopback: true,
       clock,
-      warn: () => {},
+      warn,
       endpoints: async () => (await (backChannel ??= open())).endpoints
     }),
 

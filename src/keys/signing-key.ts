@@ -56,11 +56,11 @@ export function signingKey (privatePem: string, alg: SigningAlg): SigningKey {
 }
 
 function assertFits (key: KeyObject, alg: SigningAlg): void {
-  const details = key.asymmetricKeyDetails
+  const { modulusLength = 0, namedCurve } = { ...key.asymmetricKeyDetails }
   const fits = alg === 'RS256'
-    ? key.asymmetricKeyType === 'rsa' && (details?.modulusLength ?? 0) >= 2048
+    ? key.asymmetricKeyType === 'rsa' && modulusLength >= 2048
     : alg === 'ES256'
-      ? key.asymmetricKeyType === 'ec' && details?.namedCurve === 'prime256v1'
+      ? key.asymmetricKeyType === 'ec' && namedCurve === 'prime256v1'
       : key.asymmetricKeyType === 'ed25519'
   if (!fits) throw new TypeError(`the key does not fit ${alg}`)
 }

@@ -1,4 +1,4 @@
-import { domainToASCII } from 'node:url'
+import { domainToASCII, domainToUnicode } from 'node:url'
 import { AuthError } from '../errors.ts'
 import type { Identity } from '../providers/provider.ts'
 
@@ -21,7 +21,9 @@ export function canonicalEmail (email: string): string | undefined {
   // domainToASCII parses a host: it would decode %xx and cut at `/`, `:` or `#`.
   if (domain === '' || /[\x00-\x2c/:-@[-`{-\x7f]/.test(domain)) return undefined
   const ascii = domainToASCII(domain)
-  if (ascii.length > 253 || !/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(ascii)) return undefined
+  const isHost = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(ascii)
+  const isHollow = /(^|\.)xn--/.test(domainToUnicode(ascii)) // punycode of nothing, which newer versions of Node leave as it is
+  if (ascii.length > 253 || !isHost || isHollow) return undefined
   const canonical = `${local.replace(/[A-Z]/g, letter => letter.toLowerCase())}@${ascii}`
   return canonical.length <= 254 ? canonical : undefined
 }

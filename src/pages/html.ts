@@ -15,7 +15,7 @@ const rendered = (value: unknown): string => value instanceof Markup
     ? value.map(rendered).join('')
     : value === undefined || value === false
       ? ''
-      : String(value).replace(/[&<>"']/g, character => escapes[character] ?? '')
+      : String(value).replace(/[&<>"']/g, character => String(escapes[character]))
 
 /** A template whose values are escaped for text and for quoted attributes. */
 export function html (strings: TemplateStringsArray, ...values: unknown[]): Markup {

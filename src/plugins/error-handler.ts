@@ -17,7 +17,8 @@ declare module 'fastify' {
 
 const byFastifyCode: Record<string, RefusalCode> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type'
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_HANDLER_TIMEOUT: 'provider_timeout' // nothing else of ours may take so long
 }
 
 /** Any error as one of our refusals. What we did not foresee is ours, unless it is clearly the request's. */
@@ -44,7 +45,7 @@ function describeValidation ([first]: NonNullable<FastifyError['validation']>): 
 export function problem (refusal: AuthError, requestId: string) {
   return {
     type: 'about:blank',
-    title: STATUS_CODES[refusal.statusCode] ?? 'Error',
+    title: String(STATUS_CODES[refusal.statusCode]),
     status: refusal.statusCode,
     detail: refusal.detail,
     code: refusal.code,

@@ -30,6 +30,6 @@ export async function describeApi (app: FastifyInstance, version: string): Promi
         }
       }
     },
-    refResolver: { buildLocalReference: (json, _base, _fragment, index) => typeof json['$id'] === 'string' ? json['$id'] : `shape-${index}` }
+    refResolver: { buildLocalReference: json => String(json['$id']) }
   })
 }

@@ -31,7 +31,7 @@ export function limitHandlers (app: FastifyInstance): void {
 
 export function refuseOversize (app: FastifyInstance): void {
   app.addHook('onRequest', (request, _reply, done) => {
-    const url = request.raw.url ?? ''
+    const { url } = request
     if (url.length > requestLimits.urlBytes) return done(new AuthError('uri_too_long'))
     if (url.length > requestLimits.parameters && url.split('&').length > requestLimits.parameters) return done(new AuthError('invalid_request'))
     done()

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { lookup as resolve, type LookupAddress } from 'node:dns'
 import http, { type RequestOptions } from 'node:http'
 import https from 'node:https'
@@ -72,7 +73,7 @@ export function agentFor (url: string, reach: Reach): http.Agent {
     const host = String(options.host).replace(/^\[|\]$/g, '')
     if (isIP(host) !== 0 && !addressAllowed(host, reach)) throw new AddressRefused(`${host} may not be called`)
     const stream = connect({ ...options, lookup }, callback)
-    if (!stream) throw new TypeError('node:http connects at once')
+    assert(stream, 'node:http connects at once')
     const late = setTimeout(() => stream.destroy(Object.assign(new Error('connecting took too long'), { code: 'ETIMEDOUT' })), limits.connectMs)
     const stop = () => clearTimeout(late)
     stream.once(secure ? 'secureConnect' : 'connect', stop).once('close', stop)
@@ -154,7 +155,7 @@ function exchange (url: string, options: RequestOptions, body: string | undefine
         else chunks.push(chunk)
       })
       response.on('end', () => resolve({
-        status: response.statusCode ?? 0,
+        status: Number(response.statusCode),
         type: response.headers['content-type'] ?? '',
         body: Buffer.concat(chunks)
       }))
@@ -174,8 +175,9 @@ export function providerFailure (error: unknown, timedOut = false): AuthError {
   return new AuthError('provider_error', { cause: error })
 }
 
-function causes (error: unknown): object[] {
-  if (typeof error !== 'object' || error === null) return []
-  const { cause, data, errors } = error as { cause?: unknown, data?: unknown, errors?: unknown[] }
-  return [error, ...[cause, data, ...(Array.isArray(errors) ? errors : [])].flatMap(inner => inner instanceof Error ? causes(inner) : [])]
+/** The errors that an error stands for: its causes, and the attempts of a happy eyeballs connection. */
+function causes (error: unknown): Error[] {
+  if (!(error instanceof Error)) return []
+  const { cause, data, errors } = error as { cause?: unknown, data?: unknown, errors?: unknown }
+  return [error, ...[cause, data, errors].flat().flatMap(causes)]
 }

@@ -20,7 +20,7 @@ export class ProviderKeys {
   #fetching: Promise<FindKey> | undefined
   #forcedAt = -Infinity
 
-  constructor (fetch: () => Promise<Record<string, unknown>>, clock: Clock, onUnusable: (count: number) => void = () => {}) {
+  constructor (fetch: () => Promise<Record<string, unknown>>, clock: Clock, onUnusable: (count: number) => void) {
     this.#fetch = fetch
     this.#clock = clock
     this.#onUnusable = onUnusable
@@ -68,11 +68,7 @@ function isUsable (key: unknown): key is JWK {
   return kty !== 'RSA' || (typeof n === 'string' && modulusBits(n) >= 2048)
 }
 
-function modulusBits (n: string): number {
-  const bytes = Buffer.from(n, 'base64url')
-  const start = bytes.findIndex(byte => byte !== 0)
-  return start < 0 ? 0 : (bytes.length - start) * 8 - Math.clz32(bytes[start] ?? 0) + 24
-}
+const modulusBits = (n: string): number => BigInt(`0x0${Buffer.from(n, 'base64url').toString('hex')}`).toString(2).length
 
 async function matching (find: FindKey, header: CompactJWSHeaderParameters): Promise<CryptoKey[]> {
   try {

@@ -34,7 +34,7 @@ const docs: FastifyPluginAsync = async app => {
 }
 
 interface Described {
-  tags?: string[]
+  tags: string[]
   summary?: string
   description?: string
   responses?: Record<string, { description?: string }>
@@ -46,7 +46,7 @@ function operationsOf ({ paths = {} }: { paths?: object }): Operation[] {
     Object.entries(methods).map(([method, { tags, summary = '', description, responses = {} }]) => ({
       method: method.toUpperCase(),
       path,
-      tag: tags?.[0] ?? '',
+      tag: tags.join(),
       summary,
       ...(description && { description }),
       answers: Object.entries(responses).map(([status, { description: meaning = '' }]) => [status, meaning] as [string, string])

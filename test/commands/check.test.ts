@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { checkCommand } from '../../src/commands/check.ts'
+import { serveCommand } from '../../src/commands/serve.ts'
 import type { Environment } from '../../src/config/environment.ts'
 
 /** What the command prints, and its exit code. */
@@ -45,7 +46,14 @@ t.test('check prints what goes without saying too', async t => {
     t.match(out, text)
   }
   t.match((await check(t, { ALLOWED_EMAIL_DOMAINS: 'example.com' })).out, / {2}\*@example\.com\n/)
+  t.match((await check(t, { ALLOWED_EMAILS: 'ada@example.com' })).out, / {2}ada@example\.com\n/)
   t.match((await check(t, { TOKEN_TTL: '90s' })).out, 'live 90s')
+})
+
+t.test('what is no problem of the configuration is not told as one', async t => {
+  const odd = Object.defineProperty({}, 'PORT', { get () { throw new Error('odd') } })
+  await t.rejects(checkCommand(odd), { message: 'odd' })
+  await t.rejects(serveCommand(odd), { message: 'odd' })
 })
 
 t.test('check tells every problem, with exit code 1', async t => {

@@ -148,6 +148,17 @@ t.test('a DATA_DIR that cannot be one is told in one line, with exit code 1', as
   t.match(child.stderr(), /^handstamp cannot start: .*\n$/)
 })
 
+t.test('R78 keys that the SECRET does not open are told, with exit code 1', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const before = await serve(t, { DATA_DIR, SECRET: 'first-secret-of-the-operator-0123456789' })
+  before.process.kill('SIGTERM')
+  await before.ended
+  const child = run(t, { DATA_DIR, SECRET: 'second-secret-of-the-operator-0123456789', SIGNING_ALG: 'ES256', PORT: '0' })
+  t.equal(await child.ended, 1)
+  t.match(child.stderr(), /^handstamp cannot start: .*SECRET.*\n$/)
+  t.notMatch(child.stderr(), 'of-the-operator')
+})
+
 t.test('R78 a bad configuration is told in full, with exit code 1', async t => {
   const child = run(t, { PORT: 'http', TOKEN_TTL: 'soon', SECRET: 'not-long-enough' })
   t.equal(await child.ended, 1)

@@ -156,6 +156,8 @@ t.test('R78 a weak SECRET is refused', async t => {
   ])
   assertGood(t, 'SECRET', [[secret, [secret]], [`${secret}, ${secret}2`, [secret, `${secret}2`]]], config => config.secrets as string[])
   t.equal(loadConfig({}).secrets, undefined)
+  t.match(loadConfig({ SECRET: 'x'.repeat(64) }).warnings, [/repeats a few characters/])
+  t.same(loadConfig({ SECRET: secret }).warnings, [])
 })
 
 t.test('Redis needs a URL of its kind and a SECRET that replicas share', async t => {
@@ -219,7 +221,7 @@ t.test('a live service returns to https, or to this machine', async t => {
 })
 
 t.test('DEFAULT_RETURN_TO is a target that a login may name', async t => {
-  assertBad(t, 'DEFAULT_RETURN_TO', ['home', '//evil.test', 'https://evil.test', '/auth/logout', '/\\evil.test', 'javascript:1', 'https://app.example.com'])
+  assertBad(t, 'DEFAULT_RETURN_TO', ['home', '//evil.test', 'https://evil.test', '/auth/logout', '/\\evil.test', 'javascript:1', 'https://app.example.com', '/a\nb'])
   assertGood(t, 'DEFAULT_RETURN_TO', [
     ['/home', '/home'], ['http://localhost:3000/home', '/home'], ['https://app.example.com', 'https://app.example.com/']
   ], config => config.returnTo.fallback, { ALLOWED_ORIGINS: 'https://app.example.com' })

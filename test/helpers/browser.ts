@@ -69,7 +69,7 @@ export class Browser {
 
   /** Sends the first form of a page with these fields over its own hidden ones. */
   async submit (page: Page, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Page> {
-    const [, action = page.url] = /<form[^>]*action="([^"]*)"/.exec(page.body) ?? []
+    const [[, action = page.url] = []] = page.body.matchAll(/<form[^>]*action="([^"]*)"/g)
     const hidden = [...page.body.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)]
       .map(([, name = '', value = '']) => [name, unescapeHtml(value)] as const)
     return this.visit(new URL(unescapeHtml(action), page.url).href, { method: 'POST', form: { ...Object.fromEntries(hidden), ...fields }, headers })

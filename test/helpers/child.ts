@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -32,8 +33,11 @@ export function run (t: Teardown, env: Environment = {}, { args = [], before, pr
   child.stderr.on('data', chunk => { error += String(chunk) })
   const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string)
   t.teardown(async () => {
-    child.kill('SIGKILL')
+    child.stdout.resume()
+    child.kill()
+    const patience = setTimeout(() => child.kill('SIGKILL'), 5_000)
     await ended
+    clearTimeout(patience)
   })
   return { process: child, stdout: () => out, stderr: () => error, ended }
 }
@@ -46,6 +50,6 @@ export async function serve (t: Teardown, env: Environment = {}, options: Option
   let over = false
   child.ended.then(() => { over = true }, () => {})
   await eventually('ready', () => over || child.stdout().includes('"msg":"ready"'))
-  if (over) throw new Error(`the service ended: ${child.stderr()}`)
+  assert(!over, `the service ended: ${child.stderr()}`)
   return { ...child, url, port }
 }

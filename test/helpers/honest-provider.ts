@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Teardown } from './app.ts'
-import type { Browser, Page } from './browser.ts'
+import type { Browser } from './browser.ts'
 
 export interface Account {
   email?: string
@@ -72,14 +72,11 @@ export async function honestProvider (t: Teardown, { url = 'http://localhost:300
 export async function consentAt (browser: Browser, start: string, login: string, home: string): Promise<string> {
   const isHome = (location: string) => location.startsWith(home)
   let page = await browser.follow(start, {}, isHome)
-  while (page.status === 200) page = await on(browser, await browser.submit(page, { login, password: 'any' }), isHome)
+  while (page.status === 200) {
+    const answer = await browser.submit(page, { login, password: 'any' })
+    page = await browser.follow(String(answer.headers['location']), {}, isHome)
+  }
   return String(page.headers['location'])
-}
-
-/** Follows redirects to the next page, or to the one that leads home. */
-async function on (browser: Browser, page: Page, isHome: (location: string) => boolean): Promise<Page> {
-  const location = new URL(String(page.headers['location']), page.url).href
-  return isHome(location) ? page : browser.follow(location, {}, isHome)
 }
 
 /** The package says at length that its pages are for development: they are. */

@@ -77,7 +77,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
       const code = `code-${grants.size + 1}-of-the-rogue`
       latest = { nonce: searchParams.get('nonce'), ...claims }
       grants.set(code, latest)
-      return { code, state: searchParams.get('state') ?? '' }
+      return { code, state: String(searchParams.get('state')) }
     },
     ...rsa,
     env: {},
@@ -118,7 +118,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
         email: 'ada@example.com',
         email_verified: true,
         name: 'Ada Lovelace'
-      }, { ...grants.get(form.get('code') ?? '') ?? latest, ...rogue.claims })
+      }, { ...grants.get(String(form.get('code'))) ?? latest, ...rogue.claims })
       const idToken = rogue.makeIdToken(withChanges({ alg: 'RS256', kid: 'k1', typ: 'JWT' }, rogue.header), claims)
       json(response, withChanges({ access_token: accessToken, token_type: 'Bearer', expires_in: 300, id_token: idToken }, rogue.token))
     },
@@ -126,7 +126,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
   }
 
   const server = createServer((request, response) => {
-    const [path = ''] = (request.url ?? '').split('?')
+    const [path = ''] = String(request.url).split('?')
     rogue.requests.push(path)
     rogue.headers.push(request.headers)
     let body = ''

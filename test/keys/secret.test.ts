@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import fs, { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { keptSecret } from '../../src/keys/secret.ts'
 import { temporaryFolder } from '../helpers/app.ts'
@@ -42,6 +43,15 @@ t.test('processes that start at the same moment agree on one secret', async t =>
   await Promise.all(children.map(({ closed }) => closed))
   t.same(children.map(({ out }) => out().split('\n')[1]), Array<string>(4).fill(keptSecret(folder)))
   t.same(readdirSync(folder), ['secret'])
+})
+
+t.test('a file system that cannot keep it so is an error, and no draft is left', async t => {
+  const compiled = fileURLToPath(new URL('../../src/keys/secret.js', import.meta.url))
+  const linkSync = () => { throw Object.assign(new Error('not here'), { code: 'EPERM' }) }
+  const { keptSecret } = await t.mockImport<typeof import('../../src/keys/secret.ts')>(compiled, { 'node:fs': { ...fs, linkSync } })
+  const folder = temporaryFolder(t)
+  t.throws(() => keptSecret(folder), { code: 'EPERM' })
+  t.same(readdirSync(folder), [])
 })
 
 t.test('a folder that cannot hold it is an error, not another secret', async t => {

@@ -62,7 +62,7 @@ const unusable = [
   `ada@${'x'.repeat(64)}.com`, `ada@${'x.'.repeat(125)}com`, `${'x'.repeat(60)}@${`${'y'.repeat(48)}.`.repeat(4)}com`, 'ada@example.com.',
   'ada@.example.com', 'ada@example..com', 'ada@-example.com', 'ada@example-.com', 'ada@exam_ple.com', 'ada@example.c-', 'ada@127.0.0.1',
   'ada@[127.0.0.1]', 'ada@[::1]', 'ada@0x7f.1', 'ada@2130706433', 'ada@example.1', 'ada@example.com:25', 'ada@example.com/x', 'ada@example.com?x',
-  'ada@example.com#x', 'ada@exa%6dple.com', 'ada@example.com\\x', 'ada@xn--', 'ada@xn--a.com'
+  'ada@example.com#x', 'ada@exa%6dple.com', 'ada@example.com\\x', 'ada@xn--', 'ada@xn--a.com', 'ada@xn--a-ecp.com', 'ada@mail.xn--zz.com'
 ]
 
 t.test('R27 an email that is not plainly one is refused, not repaired', async t => {
@@ -183,6 +183,13 @@ t.test('R29 Google\'s word for a domain counts where hd says the same, or at Gma
     await assertAdmits(t, scene, 'email_not_allowed', ['ada@example.com'], { hd }, 'google')
   }
   await assertAdmits(t, scene, 'email_not_allowed', ['ada@sub.example.com'], { hd: 'example.com' }, 'google')
+})
+
+t.test('an email of Google\'s that is none cannot be used either', async t => {
+  const scene = await googleScene(t)
+  for (const [email, code] of [[7, 'email_invalid'], [['ada@gmail.com'], 'email_invalid'], ['', 'email_missing']] as const) {
+    t.equal(await admitted(scene, { email }, 'google'), code, JSON.stringify(email))
+  }
 })
 
 t.test('without a list of domains, Google may vouch for any mailbox it verified', async t => {

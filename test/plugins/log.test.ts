@@ -177,6 +177,13 @@ t.test('R75 every request is one line with the route\'s pattern, and line breaks
   t.equal(scene.log().slice(from).trimEnd().split('\n').length, 3)
 })
 
+t.test('R75 a request or a reply that somebody logs is left out', async t => {
+  const scene = await rogueScene(t)
+  scene.app.log.info({ req: { url: 'hunter2' }, res: { body: 'hunter2' } }, 'a line')
+  t.match(lines(scene).at(-1), { msg: 'a line' })
+  t.notMatch(scene.log(), 'hunter2')
+})
+
 t.test('R75 an error is described without what it may carry', async t => {
   const withInput = (() => { try { return JSON.parse('hunter2-and-more') } catch (error) { return error as Error } })()
   for (const [error, message] of [

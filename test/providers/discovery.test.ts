@@ -56,14 +56,14 @@ t.test('L05 what is no discovery document is the provider\'s error', async t => 
     [200, `{"issuer":"x","issuer":"${scene.rogue.issuer}"}`],
     [200, JSON.stringify({ filler: 'x'.repeat(300_000) })],
     [301, '{}'],
-    [401, '{}'],
-    [404, '{}']
+    [401, '{}']
   ] as Array<[number, string, string?]>) {
     scene.rogue.handlers[path] = (_request, response) => { response.writeHead(status, { 'content-type': type, location: '/elsewhere' }).end(body) }
     t.equal(await outcomeOfStart(scene), 'provider_error', `${status} ${type} ${body.slice(0, 40)}`)
     scene.travel(6)
   }
   t.notOk(scene.rogue.requests.includes('/elsewhere'))
+  t.equal(await outcomeOfStart(await rogueScene(t, { OIDC_ROGUE_ISSUER: `${scene.rogue.issuer}/nothing-here` }, scene.rogue)), 'provider_error')
 })
 
 const outcomeOfStart = async (scene: RogueScene): Promise<string> => {

@@ -52,6 +52,8 @@ t.test('the same happens with Google and nothing else changes', async t => {
 
 t.test('R1 the start asks for a code with state, nonce and S256, and the provider accepts nothing less', async t => {
   const { browser, honest, url } = await scene(t)
+  const metadata = (await browser.visit(`${honest.issuer}/.well-known/openid-configuration`)).json()
+  t.match(metadata, { code_challenge_methods_supported: ['S256'], authorization_response_iss_parameter_supported: true })
   const start = new URL(String((await browser.visit('/auth/honest')).headers['location']))
   const asked = Object.fromEntries(start.searchParams)
   t.match(asked, { response_type: 'code', client_id: 'honest-client', redirect_uri: `${url}/auth/honest/callback`, code_challenge_method: 'S256' })

@@ -163,6 +163,16 @@ t.test('R18 other ports of this machine are fine while PUBLIC_URL is on it', asy
   t.same(other.requests, ['/jwks'])
 })
 
+t.test('L10 a provider of which no address answers is an outage', async t => {
+  const rogue = await rogueProvider(t)
+  await rogue.stop()
+  const { scene } = await manyProviders(t, 2, [rogue.issuer, rogue.issuer.replace('127.0.0.1', 'localhost')]) // one address, and perhaps two
+  for (const id of ['p0', 'p1']) {
+    const refused = await scene.browser.visit(`/auth/${id}`, { headers: json })
+    t.match(refused.json(), { status: 503, code: 'provider_unavailable' })
+  }
+})
+
 t.test('L10 a name that does not resolve is an outage', async t => {
   const { scene } = await manyProviders(t, 1, ['https://nowhere.invalid'])
   const from = Date.now()

@@ -65,6 +65,13 @@ t.test('without a kid, each key of the set may have signed, and no other', async
   t.equal(await outcome(scene), 'invalid_id_token')
 })
 
+t.test('a key that is broken is refused, and does not spoil the others', async t => {
+  const broken = publicJwk(other.publicKey, { kid: 'k1', e: undefined })
+  t.equal((await signedBy(t, [broken], other.privateKey)).code, 'invalid_id_token')
+  t.equal((await signedBy(t, [broken, publicJwk(other.publicKey, { kid: 'k2' })], other.privateKey, { kid: 'k2' })).code, 'ok')
+  t.equal((await signedBy(t, [broken, publicJwk(other.publicKey, { kid: 'k2' })], other.privateKey, { kid: undefined })).code, 'ok')
+})
+
 t.test('two keys of one kid are both tried', async t => {
   const jwks = [publicJwk(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey, { kid: 'k1' }), publicJwk(other.publicKey, { kid: 'k1' })]
   t.equal((await signedBy(t, jwks, other.privateKey)).code, 'ok')

@@ -87,7 +87,7 @@ t.test('L09 a provider whose certificate does not hold is refused, one whose doe
 t.test('R18 a live service goes where its operator said, on this machine too, and nowhere else in here', async t => {
   const certified = certificate({ hosts: ['localhost', '127.0.0.1'], by: authority })
   const inside = await tlsProvider(certified)
-  const env = { NODE_EXTRA_CA_CERTS: trusted, PUBLIC_URL: 'https://auth.example.com', HOST: '127.0.0.1' }
+  const env = { NODE_EXTRA_CA_CERTS: trusted, NODE_OPTIONS: '--no-network-family-autoselection', PUBLIC_URL: 'https://auth.example.com', HOST: '127.0.0.1' }
   const learned = [`https://127.0.0.1:${inside.port}/token`, `https://localhost:${inside.port}/token`, `https://[::1]:${inside.port}/token`]
   const providers = await Promise.all(learned.map(endpoint => tlsProvider(certified, { token_endpoint: endpoint })))
   const child = await serve(t, {

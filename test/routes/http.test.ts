@@ -133,6 +133,7 @@ t.test('any error becomes a refusal of the catalogue', async t => {
     [new StoreError('down'), 'store_unavailable'],
     [Object.assign(new Error(), { code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }), 'payload_too_large'],
     [Object.assign(new Error(), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', statusCode: 415 }), 'unsupported_media_type'],
+    [Object.assign(new Error(), { code: 'FST_ERR_HANDLER_TIMEOUT', statusCode: 503 }), 'provider_timeout'],
     [Object.assign(new Error(), { statusCode: 499 }), 'invalid_request'],
     [Object.assign(new Error(), { statusCode: 399 }), 'internal_error'],
     [Object.assign(new Error(), { statusCode: 500 }), 'internal_error'],

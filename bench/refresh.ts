@@ -1,0 +1,111 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { promisify } from 'node:util'
+import type { State } from '../src/state.ts'
+import { sessionText } from '../src/tokens/session-record.ts'
+import { redisServer } from '../test/helpers/redis-server.ts'
+import { compareCpu, compareP99, median, numbersOf, ratios, type Effort, type Entry } from './harness/compare.ts'
+import { server } from './harness/contestant.ts'
+import type { Dialogue } from './harness/load.ts'
+import type { Finding } from './harness/table.ts'
+import { open, publicUrl } from './handstamp.ts'
+import { ada } from './servers/ada.ts'
+
+const secret = 'a-secret-of-a-bench-that-nobody-else-needs-to-know'
+const people = 256
+const device = 506
+
+/** A browser that refreshes, again and again. */
+function browser (refreshToken: string): Dialogue {
+  let cookie = refreshToken
+  return {
+    request: () => ['POST /auth/refresh HTTP/1.1', 'Host: localhost', `Origin: ${publicUrl}`, `Cookie: handstamp-refresh=${cookie}`,
+      'Content-Length: 0', '', ''].join('\r\n'),
+    heard (answer) { cookie = /handstamp-refresh=([\w-]+)/.exec(answer)?.[1] ?? cookie }
+  }
+}
+
+const browsers = ({ sessions }: State): Promise<Dialogue[]> => Promise.all(Array.from({ length: people }, async (_, person) =>
+  browser((await sessions.start({ ...ada, subject: String(person) }, device)).refreshToken)))
+
+/** What the store has of a session besides its first line. */
+const now = Math.floor(Date.now() / 1000)
+const [, identity = ''] = sessionText({ generation: 1, tokenHash: '', rotatedAt: now, startedAt: now, device, identity: ada, rest: [] }).split('\n')
+
+/** A refresh over HTTP with sessions in Redis, beside the same with store and signature stubbed out. */
+export async function refresh (effort: Effort): Promise<Finding[]> {
+  const cleaning: Array<() => unknown> = []
+  try {
+    const redis = await redisServer({ teardown: clean => { cleaning.push(clean) } })
+    const env = { REDIS_URL: redis.url, SECRET: secret, PUBLIC_URL: publicUrl, GOOGLE_CLIENT_ID: 'bench', GOOGLE_CLIENT_SECRET: 'bench', RATE_LIMIT: '0' }
+    const state = await open({ ...env, SIGNING_ALG: 'ES256' })
+    const entry = async (name: string, more: Record<string, string> = {}): Promise<Entry> =>
+      ({ script: { name, path: server('refresh'), probe: '/livez', env: { ...env, SIGNING_ALG: 'ES256', ...more } }, requests: await browsers(state) })
+    const measured = await compareCpu([await entry('Handstamp'), await entry('stubbed', { STUBBED: identity })], effort)
+    const cpu = (name: string) => median(numbersOf(measured, name))
+
+    // Half of what one core does, so that what is measured is waiting and not queueing.
+    const perSecond = Math.floor(0.5e6 / cpu('Handstamp'))
+    const raw: Entry = { script: { name: 'raw node:http', path: server('raw'), env: { ANSWER: JSON.stringify(answer) } }, requests: await browsers(state) }
+    const waits = await compareP99([await entry('Handstamp'), raw], perSecond, effort.seconds, Math.ceil(effort.rounds / 4))
+    const wait = (name: string) => median(numbersOf(waits, name)).toFixed(1)
+    await state.close()
+
+    await redis.client.flushall()
+    const rsa = { SIGNING_ALG: 'RS256' }
+    const other = await open({ ...env, ...rsa })
+    const signers = await browsers(other)
+    await other.close()
+    const script = { name: 'RS256', path: server('refresh'), probe: '/livez', env: { ...env, ...rsa } }
+    const withRsa = numbersOf(await compareCpu([{ script, requests: signers }], effort), 'RS256')
+    const bare = await signatureMicros()
+
+    return [
+      {
+        what: 'ES256 : store and signature stubbed',
+        values: ratios(measured, 'Handstamp', 'stubbed'),
+        atMost: 2.2,
+        how: `CPU a refresh: ${cpu('Handstamp').toFixed(0)} against ${cpu('stubbed').toFixed(0)} us`
+      },
+      {
+        what: 'RS256 : the bare signature',
+        values: withRsa.map(micros => micros / bare),
+        atMost: 1.5,
+        how: `CPU: ${median(withRsa).toFixed(0)} against ${bare.toFixed(0)} us`
+      },
+      {
+        what: 'ES256 : raw node:http',
+        values: ratios(waits, 'Handstamp', 'raw node:http'),
+        atMost: 5,
+        how: `p99 of ${perSecond} a second, half of one core's: ${wait('Handstamp')} against ${wait('raw node:http')} ms`
+      }
+    ]
+  } finally {
+    for (const clean of cleaning.reverse()) await clean()
+  }
+}
+
+/** As many bytes as a refresh answers with. */
+const answer = {
+  status: 200,
+  headers: {
+    'content-type': 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+    'set-cookie': [560, 103].map(length => `handstamp=${'A'.repeat(length)}; Max-Age=595; Path=/; HttpOnly; SameSite=Lax`)
+  },
+  body: JSON.stringify({ access_token: 'A'.repeat(560), token_type: 'Bearer', expires_in: 595, user: ada })
+}
+
+/** CPU of one RS256 signature, on the thread pool as we make it. */
+async function signatureMicros (): Promise<number> {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const signOnPool = promisify(sign)
+  const input = Buffer.alloc(600, 'a')
+  const micros: number[] = []
+  for (let round = 0; round < 9; round++) {
+    const before = process.cpuUsage()
+    for (let batch = 0; batch < 8; batch++) await Promise.all(Array.from({ length: 32 }, () => signOnPool('sha256', input, privateKey)))
+    const { user, system } = process.cpuUsage(before)
+    micros.push((user + system) / 256)
+  }
+  return median(micros)
+}

@@ -1,0 +1,26 @@
+// The whole service; with STUBBED, the store gives back at once what it would, and the signature is always the same.
+import { buildApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { KeyRing } from '../../src/keys/key-ring.ts'
+import { logStream } from '../../src/plugins/log.ts'
+import type { Swap } from '../../src/stores/store.ts'
+import { RedisStore } from '../../src/stores/redis.ts'
+
+const { STUBBED: identity, ...env } = process.env
+
+if (identity !== undefined) {
+  RedisStore.prototype.replaceLine = async (_key, expected, line): Promise<Swap> =>
+    ({ replaced: true, found: `${expected}${line.slice(-10)}\n${identity}` })
+  const { get } = Object.getOwnPropertyDescriptor(KeyRing.prototype, 'current') ?? {}
+  let key: KeyRing['current'] | undefined
+  Object.defineProperty(KeyRing.prototype, 'current', {
+    get (this: KeyRing) {
+      key ??= { ...get?.call(this), signature: async () => 'A'.repeat(86) }
+      return key
+    }
+  })
+}
+
+const app = await buildApp(loadConfig(env), { log: logStream() })
+await app.listen({ port: Number(env['PORT']), host: '127.0.0.1' })
+process.on('SIGTERM', () => { app.close().then(() => process.exit(), () => process.exit(1)) })
