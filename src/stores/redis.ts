@@ -202,7 +202,9 @@ export class RedisStore implements Store {
       if (this.#outage) this.#cameBack(this.#outage)
       return value
     } catch (error) {
-      throw this.#went(new StoreError('Redis did not answer as it should', error))
+      // It is there, and says no: out of memory, for one. What it can do, it goes on doing.
+      if ((error as Error).name === 'ReplyError') throw new StoreError('Redis refused', error)
+      throw this.#went(new StoreError('Redis did not answer', error))
     }
   }
 

@@ -5,6 +5,7 @@ import type { Environment } from '../../src/config/environment.ts'
 import { buildTestApp, listeningTestApp, type Teardown } from '../helpers/app.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { rogueProvider } from '../helpers/rogue-provider.ts'
 import { openTestState } from '../helpers/state.ts'
 
 const post = { method: 'POST', json: {} } as const
@@ -256,6 +257,21 @@ t.test('a session of a provider that is no longer there ends: the dev login does
   const later = await buildTestApp(t, { DATA_DIR: dataDir, GOOGLE_CLIENT_ID: 'x', GOOGLE_CLIENT_SECRET: 'y' })
   const answer = await later.app.inject({ method: 'POST', url: '/auth/refresh', headers: { cookie, origin: later.url } })
   t.equal(answer.json().code, 'email_not_allowed')
+})
+
+t.test('L35 a login whose token would be too large leaves no session', async t => {
+  const rogue = await rogueProvider(t)
+  const { app, url } = await buildTestApp(t, rogue.env)
+  const signIn = async (browser: Browser, name: string) => {
+    rogue.claims = { name }
+    const start = await browser.visit('/auth/rogue')
+    const query = new URLSearchParams(rogue.consent(String(start.headers['location']))).toString()
+    return (await browser.visit(`/auth/rogue/callback?${query}`)).status
+  }
+  const browser = new Browser(app, url)
+  t.equal(await signIn(browser, 'x'.repeat(4_000)), 502)
+  t.equal(await signIn(browser, 'Ada'), 303)
+  t.equal((await browser.visit('/auth/sessions')).json().sessions.length, 1)
 })
 
 // Status lists

@@ -128,6 +128,23 @@ t.test('L16 a Redis that is gone is refused at once, and what it kept is there w
   t.match(told, [Error, undefined])
 })
 
+t.test('L20 a Redis that is full refuses what is new, is not taken for one that is away, and goes on when there is room', async t => {
+  const { redis, store, told } = await scene(t)
+  await store.put('things/a', 'one\n')
+  await redis.client.config('SET', 'maxmemory', '1mb')
+  for (const write of [
+    store.put('things/b', 'x'), store.claim('things/c', 'x'), store.replace('things/a', 'one\n', 'two\n'), store.replaceLine('things/a', 'one', 'two'),
+    store.count('numbers'), store.announce('news', seconds() + 60)
+  ]) await t.rejects(write, { name: 'StoreError', message: 'Redis refused' })
+  t.equal(await store.get('things/a'), 'one\n')
+  await store.ping()
+  await store.remove('things/a')
+  await redis.client.config('SET', 'maxmemory', '0')
+  await store.put('things/a', 'two')
+  t.equal(await store.get('things/a'), 'two')
+  t.same(told, [])
+})
+
 t.test('scripts that Redis was told to forget are sent again', async t => {
   const { redis, store } = await scene(t)
   await store.put('things/a', 'one')
