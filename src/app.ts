@@ -1,3 +1,4 @@
+import cookie from '@fastify/cookie'
 import formbody from '@fastify/formbody'
 import Fastify, { LogController, type FastifyInstance } from 'fastify'
 import type { DestinationStream } from 'pino'
@@ -106,8 +107,14 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     if (stopping && request.routeOptions.url !== '/readyz') done(new AuthError('shutting_down'))
     else done()
   })
+  // A connection that was busy when the stop began would otherwise stay open for its keep-alive time, and hold up the end.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (stopping) reply.header('connection', 'close')
+    done(null, payload)
+  })
   logRequests(app)
   const description = describeApi(app, { version: packageJson.version, shapes: sharedSchemas })
+  await app.register(cookie, { hook: false }) // login/cookies.ts reads the few it looks for, where it looks
   await app.register(formbody, { bodyLimit: requestLimits.bodyBytes })
   app.removeContentTypeParser('text/plain')
   rateLimits(app, config.rateLimit)

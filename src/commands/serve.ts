@@ -2,12 +2,11 @@ import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
 import { ConfigError, type Environment } from '../config/environment.ts'
 import { loadConfig, type Config } from '../config/config.ts'
-import { describeError, logStream } from '../plugins/log.ts'
+import { describeError, drained, logStream } from '../plugins/log.ts'
 import { callbackUrl } from '../providers/callback.ts'
 import { explainProblems } from './explain.ts'
 
 const graceMs = 12_000
-const flushMs = 1_000
 
 /** Starts the service and stays until SIGTERM or SIGINT: then finishes what is under way and exits 0. */
 export async function serveCommand (env: Environment): Promise<number | undefined> {
@@ -28,8 +27,7 @@ export async function serveCommand (env: Environment): Promise<number | undefine
       else app.log.info('stopping')
       await app.close()
       app.log.info('stopped')
-      // A reader that has stopped reading does not keep us.
-      await new Promise<void>(resolve => { log.flush(() => resolve()); setTimeout(resolve, flushMs) })
+      await drained(log)
     })
     for (const warning of config.warnings) app.log.warn(warning)
     await app.listen({ ...config.listen, listenTextResolver: address => `listening on ${address}` })

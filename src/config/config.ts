@@ -61,12 +61,14 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   const secure = publicUrl.startsWith('https:')
   const warnings: string[] = []
 
+  const before = reader.problems.length
   const { providers, groups } = readProviders(reader, known, { loopback, warnings })
+  const triedInVain = reader.problems.length > before
   reader.reportUnknown(groups)
 
   const devLogin = values.DEV_LOGIN ?? (providers.length === 0 && loopback)
   if (devLogin && !loopback) reader.problem('DEV_LOGIN', 'lets anyone be anyone: only for a loopback PUBLIC_URL')
-  if (providers.length === 0 && !devLogin && reader.problems.length === 0) {
+  if (providers.length === 0 && !devLogin && !triedInVain) {
     reader.problem('GOOGLE_CLIENT_ID', 'no provider is configured: nobody could sign in', known['google']?.clientIdExample)
   }
   if (reader.isSet('REDIS_URL') && !reader.isSet('SECRET')) {

@@ -1,18 +1,20 @@
+import type { Descriptor } from '../providers/descriptor.ts'
 import { genericKinds, type GenericKind } from '../providers/generic.ts'
 import type { Catalogue } from '../providers/index.ts'
 import { instanceList } from './providers.ts'
 import { usualVariables } from './provider-variables.ts'
-import { variables, type Variable } from './variables.ts'
+import { variables, type Variable, type Variables } from './variables.ts'
 
 /**
  * Every variable that documents show, by its name. The usual ones of providers are shown once for each kind, by the
- * first provider of that kind; of all others only what is their own.
+ * first provider of that kind; of all others only what is their own, and what they need as no other does.
  */
 export function documentedVariables (catalogue: Catalogue): Array<[name: string, variable: Variable]> {
-  const kinds = new Set<string>()
+  const firsts = new Map<string, Variables>()
   const ofProviders = Object.entries(catalogue).flatMap(([id, descriptor]) => {
-    const shown = kinds.has(descriptor.kind) ? { ...descriptor.variables } : usualVariables(descriptor)
-    kinds.add(descriptor.kind)
+    const first = firsts.get(descriptor.kind)
+    const shown = first ? unusual(descriptor, first) : usualVariables(descriptor)
+    if (!first) firsts.set(descriptor.kind, shown)
     return prefixed(`${id.toUpperCase()}_`, shown)
   })
   const ofGeneric = Object.entries<GenericKind>(genericKinds).flatMap(([kind, { variables }]) => {
@@ -21,6 +23,10 @@ export function documentedVariables (catalogue: Catalogue): Array<[name: string,
   })
   return [...Object.entries<Variable>(variables), ...ofProviders, ...ofGeneric]
 }
+
+const unusual = (descriptor: Descriptor, first: Variables): Variables => Object.fromEntries(
+  Object.entries(usualVariables(descriptor)).filter(([name, { required }]) =>
+    !(name in first) || name in (descriptor.variables ?? {}) || (required && !first[name]?.required)))
 
 const prefixed = (prefix: string, table: Record<string, Variable>) =>
   Object.entries(table).map(([name, variable]): [string, Variable] => [prefix + name, variable])

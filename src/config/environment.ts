@@ -52,9 +52,10 @@ export class EnvironmentReader {
     this.problems.push({ variable, reason, ...(example === undefined ? {} : { example }) })
   }
 
-  /** Whether the environment says anything for this variable. */
+  /** Whether the environment says anything for this variable, which was read before. */
   isSet (name: string): boolean {
-    return Boolean(this.#env[name] || this.#env[`${name}_FILE`])
+    const file = `${name}_FILE`
+    return Boolean(this.#env[name] || (this.#known.has(file) && this.#env[file]))
   }
 
   /** All variables of one table; `prefix` for those that come once per configured id, `sure` as for `know`. */

@@ -1,4 +1,5 @@
 import type { Descriptor } from '../providers/descriptor.ts'
+import { genericKinds } from '../providers/generic.ts'
 import * as read from './values.ts'
 import { variable, type Variables } from './variables.ts'
 
@@ -13,14 +14,12 @@ export function usualVariables (descriptor: Descriptor): Variables {
       example: clientIdExample,
       otherwise: `${name} is off`,
       required: true,
-      read: read.text
+      read: read.credential
     }),
-    ...(kind !== 'oauth1' && descriptor.mintSecret
-      ? {}
-      : { CLIENT_SECRET: variable({ description: 'Its client secret', example: 's3cr3t…', otherwise: 'off', secret: true, required: true, read: read.text }) })
+    ...clientSecret(descriptor)
   }
   if (kind === 'oidc') {
-    const { issuer, scopes } = descriptor
+    const { issuer, issuerExample = 'https://login.example.com', scopes } = descriptor
     return {
       ...client,
       SCOPES: variable({ description: `Scopes to ask ${name} for`, example: 'openid,email', default: scopes.join(','), read: read.openidScopes }),
@@ -28,11 +27,13 @@ export function usualVariables (descriptor: Descriptor): Variables {
         description: issuer
           ? `Another issuer in place of ${name} (discovery is then used); http only if it and \`PUBLIC_URL\` are loopback`
           : 'Your issuer there, exactly as its discovery document writes it',
-        example: issuer ?? 'https://login.example.com',
-        ...(issuer ? { default: issuer } : { required: true }),
+        example: issuer ?? issuerExample,
+        ...(issuer ? { default: issuer } : { required: `every ${name} has an issuer of its own` }),
         address: true,
         read: read.issuer
       }),
+      // Whoever runs an issuer can assert any address.
+      ...(!issuer && { EMAIL_DOMAINS: genericKinds.oidc.variables.EMAIL_DOMAINS }),
       ...variables
     }
   }
@@ -40,7 +41,12 @@ export function usualVariables (descriptor: Descriptor): Variables {
   return {
     ...client,
     ...(kind === 'oauth2' && {
-      SCOPES: variable({ description: `Scopes to ask ${name} for`, example: 'email', default: descriptor.scopes.join(','), read: read.list })
+      SCOPES: variable({
+        description: `Scopes to ask ${name} for`,
+        example: 'email',
+        ...(descriptor.scopes.length > 0 ? { default: descriptor.scopes.join(',') } : { otherwise: 'none' }),
+        read: read.list
+      })
     }),
     ...(kind === 'oauth1' && { REQUEST_TOKEN_URL: address('Where temporary tokens come from', descriptor.requestTokenUrl) }),
     AUTHORIZATION_URL: address('Where the browser goes to sign in', authorizationUrl),
@@ -48,6 +54,13 @@ export function usualVariables (descriptor: Descriptor): Variables {
     API_URL: address('What stands before the paths of the API', apiUrl),
     ...variables
   }
+}
+
+function clientSecret (descriptor: Descriptor): Variables {
+  if (descriptor.kind !== 'oauth1' && descriptor.mintSecret) return {}
+  const secret = { description: 'Its client secret', example: 's3cr3t…', secret: true, read: read.credential } as const
+  const optional = descriptor.kind === 'oauth2' && descriptor.tokenAuth?.startsWith('optional:')
+  return { CLIENT_SECRET: variable(optional ? { ...secret, otherwise: 'none' } : { ...secret, otherwise: 'off', required: true }) }
 }
 
 /** The descriptor with what the operator chose: another issuer means other endpoints, to be discovered. */

@@ -164,8 +164,8 @@ function warnOfUnboundEmails (places: Place[], providers: ConfiguredProvider[], 
   if (providers.length < 2) return
   const generic = new Set(Object.keys(genericKinds).map(kind => `${kind.toUpperCase()}_PROVIDERS`))
   for (const { id, emailDomains } of providers) {
-    const { list = '', prefix = '' } = places.find(place => place.id === id) ?? {}
-    if (!emailDomains && generic.has(list)) {
+    const { list = '', prefix = '', variables } = places.find(place => place.id === id) ?? {}
+    if (!emailDomains && (generic.has(list) || variables?.['ISSUER']?.required)) {
       warnings.push(`${prefix}EMAIL_DOMAINS is not set: ${id} may assert the email of anyone, also of users of other providers`)
     }
   }

@@ -1,8 +1,15 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { isIP } from 'node:net'
 
 /** How a variable's text becomes a value. Each reader throws an Error whose message says what is wrong, in our words. */
 
 export const text = (value: string): string => value
+
+/** A client id or secret: RFC 6749 appendix A allows printable ASCII, and so do those who carry it. */
+export function credential (value: string): string {
+  if (!/^[\x20-\x7e]+$/.test(value)) throw new Error('must be printable ASCII')
+  return value
+}
 
 export function integer (low: number, high: number) {
   return (value: string): number => {
@@ -92,7 +99,7 @@ export function origins (value: string): string[] {
     if (item === '*' || item === 'null') throw new Error(`"${item}" would let any site in: list exact origins`)
     const concrete = item.replace('://*.', '://wildcard.')
     const url = URL.canParse(concrete) ? new URL(concrete) : undefined
-    if (!url || !/^https?:$/.test(url.protocol) || url.origin !== concrete) {
+    if (!url || !/^https?:$/.test(url.protocol) || url.origin !== concrete || concrete.includes('*')) {
       throw new Error(`"${item}" is not an origin such as https://app.example.com (no path, no trailing slash, lower case)`)
     }
     if (item !== concrete && (url.protocol !== 'https:' || url.hostname.split('.').length < 3)) {
@@ -119,7 +126,10 @@ export function proxies (value: string): string[] {
     if (/^(true|false|\d+)$/.test(item)) {
       throw new Error(`"${item}" would trust whatever a client sends: name the proxies' networks, such as 10.0.0.0/8`)
     }
-    if (item !== 'loopback' && !/^(\d{1,3}(\.\d{1,3}){3}(\/\d{1,2})?|[0-9a-f:]*:[0-9a-f:.]*(\/\d{1,3})?)$/i.test(item)) {
+    const [address = '', prefix, more] = item.split('/')
+    const family = isIP(address)
+    const fits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32))
+    if (item !== 'loopback' && (family === 0 || address.includes('%') || !fits || more !== undefined)) {
       throw new Error(`"${item}" is neither a network such as 10.0.0.0/8 nor the word loopback`)
     }
     return item

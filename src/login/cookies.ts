@@ -1,3 +1,4 @@
+import type { CookieSerializeOptions } from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
@@ -10,23 +11,10 @@ type CookieSettings = Pick<Config, 'secure' | 'cookieDomain'>
 export const cookieName = (name: string, secure: boolean): string =>
   `${secure ? '__Host-' : ''}handstamp${name && `-${name}`}`
 
-/** Sets and clears cookies that share their attributes. What we put in them is base64url and dots: nothing needs escaping. */
-export function cookieWriter (secure: boolean, domain?: string) {
-  const attributes = `${domain ? `; Domain=${domain}` : ''}; Path=/; HttpOnly${secure ? '; Secure' : ''}; SameSite=Lax`
-  return {
-    set (reply: FastifyReply, name: string, value: string, maxAge: number): void {
-      reply.header('set-cookie', `${name}=${value}; Max-Age=${maxAge}${attributes}`)
-    },
+export const cookieOptions = (secure: boolean): CookieSerializeOptions =>
+  ({ httpOnly: true, secure, path: '/', sameSite: 'lax' })
 
-    clear (reply: FastifyReply, name: string): void {
-      reply.header('set-cookie', `${name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${attributes}`)
-    }
-  }
-}
-
-export type CookieWriter = ReturnType<typeof cookieWriter>
-
-/** The cookies a browser sent, in its order and spelling. */
+/** The cookies a browser sent, in its order: a parser that keeps one of two would hide that there are two. */
 export function sentCookies ({ headers: { cookie } }: FastifyRequest): Array<[name: string, value: string]> {
   if (cookie === undefined) return []
   return cookie.split(';').filter(pair => pair.includes('=')).map(pair => {
@@ -45,8 +33,8 @@ export function readCookie (request: FastifyRequest, name: string): string | und
 export function sessionCookies ({ secure, cookieDomain }: CookieSettings, clock: Clock) {
   const access = cookieDomain ? '__Secure-handstamp' : cookieName('', secure)
   const refresh = cookieName('refresh', secure)
-  const accessCookie = cookieWriter(secure, cookieDomain)
-  const hostCookie = cookieWriter(secure)
+  const options = cookieOptions(secure)
+  const accessOptions = cookieDomain ? { ...options, domain: cookieDomain } : options
 
   return {
     /** The access token the browser brought. */
@@ -56,13 +44,13 @@ export function sessionCookies ({ secure, cookieDomain }: CookieSettings, clock:
     readRefresh: (request: FastifyRequest): string | undefined => readCookie(request, refresh),
 
     set (reply: FastifyReply, { token, expiresIn }: IssuedToken, { refreshToken, idleEndsAt }: RefreshedSession): void {
-      accessCookie.set(reply, access, token, expiresIn)
-      hostCookie.set(reply, refresh, refreshToken, idleEndsAt - epochSeconds(clock))
+      reply.setCookie(access, token, { ...accessOptions, maxAge: expiresIn })
+      reply.setCookie(refresh, refreshToken, { ...options, maxAge: idleEndsAt - epochSeconds(clock) })
     },
 
     clear (reply: FastifyReply): void {
-      accessCookie.clear(reply, access)
-      hostCookie.clear(reply, refresh)
+      reply.clearCookie(access, accessOptions)
+      reply.clearCookie(refresh, options)
     }
   }
 }

@@ -5,7 +5,7 @@ import { randomId } from '../keys/randomness.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import type { Kept } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
-import { cookieName, cookieWriter, readCookie, sentCookies, type CookieWriter } from './cookies.ts'
+import { cookieName, cookieWriter, readCookie, sentCookies, type SerializeCookie } from './cookies.ts'
 
 /** One login attempt. All of it lives sealed in a cookie of the browser that started it; we keep nothing. */
 export interface Flow {
@@ -18,6 +18,8 @@ export interface Flow {
   returnTo?: string
   /** epoch seconds */
   startedAt: number
+  /** It has ended: what is left says so to a browser that comes back with it, and holds no secret. */
+  over?: true
 }
 
 export const flowSeconds = 600
@@ -32,13 +34,13 @@ export class Flows {
   readonly #box: SecretBox
   readonly #clock: Clock
   readonly #prefix: string
-  readonly #cookie: CookieWriter
+  readonly #writer: ReturnType<typeof cookieWriter>
 
-  constructor (box: SecretBox, secure: boolean, clock: Clock) {
+  constructor (box: SecretBox, secure: boolean, serialize: SerializeCookie, clock: Clock) {
     this.#box = box
     this.#clock = clock
     this.#prefix = cookieName('flow-', secure)
-    this.#cookie = cookieWriter(secure)
+    this.#writer = cookieWriter(serialize, secure)
   }
 
   /** Nine characters of time, so that the oldest of several can be told by name, then randomness. */
@@ -50,13 +52,15 @@ export class Flows {
     return randomId(16)
   }
 
-  /** Sets the cookie of a new flow; of more than five in this browser, the oldest goes. */
+  /** Sets the cookie of a new flow; of more than five in this browser, those that are over go, and then the oldest. */
   keep (request: FastifyRequest, reply: FastifyReply, flow: Omit<Flow, 'startedAt'>): void {
-    const name = this.#prefix + flowId(flow.state)
-    const sealed = this.#box.seal(JSON.stringify({ startedAt: epochSeconds(this.#clock), ...flow }), name)
     const others = sentCookies(request).map(([other]) => other).filter(other => other.startsWith(this.#prefix)).sort()
-    for (const oldest of others.slice(0, Math.max(0, others.length - maxLive + 1))) this.#clear(reply, oldest)
-    this.#cookie.set(reply, name, sealed, flowSeconds)
+    if (others.length >= maxLive) {
+      const over = others.filter(other => this.#read(request, other)?.over)
+      const live = others.filter(other => !over.includes(other))
+      for (const name of [...over, ...live].slice(0, others.length - maxLive + 1)) this.#clear(reply, name)
+    }
+    this.#set(reply, { ...flow, startedAt: epochSeconds(this.#clock) }, flowSeconds)
   }
 
   /**
@@ -76,18 +80,28 @@ export class Flows {
 
   /** What the cookie of this state holds, unjudged. */
   peek (request: FastifyRequest, state: string): Flow | undefined {
-    const name = this.#prefix + flowId(state)
-    const sealed = /^[\w-]+$/.test(state) ? readCookie(request, name) : undefined
+    return /^[\w-]+$/.test(state) ? this.#read(request, this.#prefix + flowId(state)) : undefined
+  }
+
+  /** The flow has ended. A reminder stays for its time, so that a browser's back button and retries are told apart from a stranger. */
+  end (reply: FastifyReply, flow: Flow): void {
+    const secondsLeft = flow.startedAt + flowSeconds - epochSeconds(this.#clock)
+    this.#set(reply, { ...flow, nonce: '', kept: {}, over: true }, Math.max(1, secondsLeft))
+  }
+
+  #read (request: FastifyRequest, name: string): Flow | undefined {
+    const sealed = readCookie(request, name)
     const text = sealed && this.#box.open(sealed, name)
     return text ? JSON.parse(text) as Flow : undefined
   }
 
-  forget (reply: FastifyReply, flow: Flow): void {
-    this.#clear(reply, this.#prefix + flowId(flow.state))
+  #set (reply: FastifyReply, flow: Flow, maxAge: number): void {
+    const name = this.#prefix + flowId(flow.state)
+    this.#writer.set(reply, name, this.#box.seal(JSON.stringify(flow), name), maxAge)
   }
 
   #clear (reply: FastifyReply, name: string): void {
-    if (/^[\w-]+$/.test(name)) this.#cookie.clear(reply, name)
+    if (/^[\w-]+$/.test(name)) this.#writer.clear(reply, name)
   }
 }
 

@@ -18,12 +18,16 @@ export function describeError (error: unknown): ErrorForLog {
   const { code } = error as { code?: unknown }
   return {
     type: error.name,
-    message: error instanceof SyntaxError ? '' : error.message,
+    message: quotesItsInput(error) ? '' : error.message,
     ...(code !== undefined && { code }),
     stack: (error.stack ?? '').split('\n').filter(line => line.startsWith('    at ')).slice(0, 8).join('\n'),
     ...(error.cause !== undefined && { cause: describeError(error.cause) })
   }
 }
+
+/** Messages that show a value: what a parser stumbled over, a text taken for an object, an address. Libraries pass them on. */
+const quotesItsInput = (error: Error): boolean => error instanceof SyntaxError ||
+  /is not (valid JSON|a valid url component)|^Cannot (use 'in' operator|create property|assign to read only property)/.test(error.message)
 
 /**
  * Written in the background, by the block or ten times a second: a reader of our output that is slow or gone must not
@@ -33,6 +37,15 @@ export function logStream () {
   const stream = pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 100, maxLength: 4 * 1024 * 1024 })
   stream.on('error', () => {})
   return stream
+}
+
+/** Resolves once every line is out; what nobody has read after a second is given up, or it would hold up the exit for ever. */
+export function drained (stream: ReturnType<typeof logStream>): Promise<void> {
+  return new Promise(resolve => {
+    const enough = setTimeout(() => { stream.destroy(); resolve() }, 1_000)
+    stream.once('close', () => { clearTimeout(enough); resolve() })
+    stream.end()
+  })
 }
 
 /** What a logger needs to keep secrets to itself: our own errors, and no request or reply object at all. */

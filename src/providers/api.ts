@@ -17,6 +17,8 @@ export interface Api {
   post (path: string, form?: Record<string, string>): Promise<Json>
   /** Whatever JSON there is. */
   document (path: string, query?: Record<string, string>): Promise<unknown>
+  /** What is no JSON. */
+  text (path: string, query?: Record<string, string>): Promise<string>
   /** The same API with another token. */
   as (token: string): Api
 }
@@ -59,6 +61,11 @@ export function providerApi (options: ApiOptions, token: string): Api {
     get: async (path, query = {}) => object(jsonOf(await call('GET', path, query, {}))),
     post: async (path, form = {}) => object(jsonOf(await call('POST', path, {}, form))),
     document: async (path, query = {}) => jsonOf(await call('GET', path, query, {})),
+    async text (path, query = {}) {
+      const { status, body } = await call('GET', path, query, {})
+      if (status !== 200) throw new AuthError('provider_error', { cause: new Error(`status ${status}`) })
+      return new TextDecoder('utf-8', { fatal: true }).decode(body)
+    },
     async find (path, query = {}) {
       const answer = await call('GET', path, query, {})
       return answer.status === 404 || answer.status === 403 ? undefined : object(jsonOf(answer))

@@ -62,16 +62,18 @@ export type Claims = Record<string, unknown>
 export type Refinement = Partial<Pick<Identity, 'emailVerified' | 'domainVouched' | 'hd' | 'name'>>
 
 interface OidcFacts<Own extends Variables> extends Described<Own>, OAuth2Quirks<Own> {
-  /** Absent: every operator has another one, and `_ISSUER` is required. */
+  /** Absent: every operator has another one. `_ISSUER` is required then, and there is `_EMAIL_DOMAINS`. */
   issuer?: string
+  /** What an operator's issuer looks like there. */
+  issuerExample?: string
   /** Known without asking; absent: discovered from the issuer. */
   endpoints?: Omit<OidcEndpoints, 'issuer'>
   /** The claim that fills `{tenantid}` in the issuer. */
   tenantClaim?: string
   /** The provider is documented not to repeat the nonce in its id_tokens: PKCE alone binds the code then. */
   nonce?: false
-  /** Its userinfo says nothing about the email that its id_token does not. */
-  userinfo?: false
+  /** False: its userinfo says nothing about the email that its id_token does not. Always: its id_token says it in another form. */
+  userinfo?: false | 'always'
   /** May refuse by throwing AuthError. */
   refine? (claims: Claims, own: Values<Own>, answer: CallbackAnswer): Refinement
 }
@@ -102,6 +104,12 @@ export interface ProfilePaths {
 // Spelled as a method so that descriptors with different variables fit into one catalogue.
 type ProfileFunction<Own extends Variables, Login> = { of (api: Api, own: Values<Own>, login: Login): Promise<Profile> }['of']
 
+/**
+ * Client authentication at the token endpoint: in the body, by Basic, or none. `optional:<name>`: in the body by that
+ * name where the operator has a secret, and by PKCE alone where not.
+ */
+export type TokenAuth = 'post' | 'basic' | 'none' | `optional:${string}`
+
 /** How API calls carry the person's token: `Authorization: Bearer`, with another word, or as a query parameter. */
 export type ApiAuth = 'bearer' | `scheme:${string}` | `query:${string}`
 
@@ -112,8 +120,10 @@ interface OAuth2Facts<Own extends Variables> extends Described<Own>, OAuth2Quirk
   apiUrl: string
   apiAuth?: ApiAuth
   apiHeaders?: Record<string, string>
-  /** Client authentication at the token endpoint; `post` if not given. */
-  tokenAuth?: 'post' | 'basic' | 'none'
+  /** `post` if not given. */
+  tokenAuth?: TokenAuth
+  /** What the callback brings besides the code, and the token call must hand back. */
+  handsBack?: Array<'state' | 'device_id'>
   /** Paths into one document, or a function where that is not enough. `token` is the whole token answer. */
   profile: ProfilePaths | ProfileFunction<Own, ClientCredentials & { accessToken: string, token: Json }>
 }
@@ -129,8 +139,8 @@ interface OAuth1Facts<Own extends Variables> extends Described<Own> {
   signature?: Signature
   realm?: string
   params?: Record<string, string>
-  /** `token` is what the token endpoint answered. */
-  profile: ProfilePaths | ProfileFunction<Own, { token: Json }>
+  /** `token` is what the token endpoint answered; `now` is in epoch seconds. */
+  profile: ProfilePaths | ProfileFunction<Own, ClientCredentials & { token: Json, now: number }>
 }
 
 export type OidcDescriptor<Own extends Variables = Variables> = OidcFacts<Own> & { kind: 'oidc' }

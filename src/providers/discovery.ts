@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { AuthError } from '../errors.ts'
 import { isLoopbackHost } from '../config/values.ts'
 import type { Clock } from '../stores/store.ts'
@@ -50,7 +51,10 @@ export class Discovery {
     const reach: Reach = { typed: true, loopback: this.#loopback }
     try {
       const document = await getJson(`${this.#issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, reach)
-      const endpoints = endpointsOf(document, this.#issuer, this.#loopback, this.#tenants)
+      const found = endpointsOf(document, this.#issuer, this.#loopback, this.#tenants)
+      // The same object while it says the same: what was made of it, such as the last good keys, stays in use.
+      const known = this.#known?.endpoints
+      const endpoints = known && isDeepStrictEqual(found, known) ? known : found
       this.#known = { endpoints, at: this.#clock() }
       this.#failure = undefined
       return endpoints

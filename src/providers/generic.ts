@@ -11,8 +11,8 @@ export interface GenericKind<Own extends Variables = Variables> {
 const kind = <Own extends Variables>(generic: GenericKind<Own>): GenericKind<Own> => generic
 
 const client = {
-  CLIENT_ID: variable({ description: 'Client id registered there', example: 'handstamp', required: true, read: read.text }),
-  CLIENT_SECRET: variable({ description: 'Its client secret', example: 's3cr3t…', secret: true, required: true, read: read.text }),
+  CLIENT_ID: variable({ description: 'Client id registered there', example: 'handstamp', required: true, read: read.credential }),
+  CLIENT_SECRET: variable({ description: 'Its client secret', example: 's3cr3t…', secret: true, required: true, read: read.credential }),
   NAME: variable({ description: 'Name on the sign-in page', example: 'Acme', otherwise: 'the id', read: read.text }),
   EMAIL_DOMAINS: variable({
     description: 'Only emails of these domains are accepted from this provider',

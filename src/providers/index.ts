@@ -1,9 +1,36 @@
+import { amazon } from './catalogue/amazon.ts'
 import { apple } from './catalogue/apple.ts'
+import { atlassian } from './catalogue/atlassian.ts'
+import { auth0 } from './catalogue/auth0.ts'
+import { bitbucket } from './catalogue/bitbucket.ts'
+import { cognito } from './catalogue/cognito.ts'
+import { discord } from './catalogue/discord.ts'
+import { dropbox } from './catalogue/dropbox.ts'
 import { facebook } from './catalogue/facebook.ts'
+import { figma } from './catalogue/figma.ts'
 import { github } from './catalogue/github.ts'
+import { gitlab } from './catalogue/gitlab.ts'
 import { google } from './catalogue/google.ts'
+import { kakao } from './catalogue/kakao.ts'
+import { keycloak } from './catalogue/keycloak.ts'
+import { line } from './catalogue/line.ts'
+import { linkedin } from './catalogue/linkedin.ts'
+import { mediawiki } from './catalogue/mediawiki.ts'
 import { microsoft } from './catalogue/microsoft.ts'
+import { naver } from './catalogue/naver.ts'
+import { notion } from './catalogue/notion.ts'
+import { okta } from './catalogue/okta.ts'
+import { salesforce } from './catalogue/salesforce.ts'
+import { slack } from './catalogue/slack.ts'
+import { spotify } from './catalogue/spotify.ts'
+import { twitch } from './catalogue/twitch.ts'
+import { vk } from './catalogue/vk.ts'
+import { workos } from './catalogue/workos.ts'
+import { x } from './catalogue/x.ts'
 import { x1 } from './catalogue/x1.ts'
+import { yahoo } from './catalogue/yahoo.ts'
+import { yandex } from './catalogue/yandex.ts'
+import { zoom } from './catalogue/zoom.ts'
 import type { Descriptor } from './descriptor.ts'
 
 export type Catalogue = Record<string, Descriptor>
@@ -15,5 +42,32 @@ export const catalogue: Catalogue = {
   microsoft,
   github,
   facebook,
-  x1
+  amazon,
+  atlassian,
+  auth0,
+  bitbucket,
+  cognito,
+  discord,
+  dropbox,
+  figma,
+  gitlab,
+  kakao,
+  keycloak,
+  line,
+  linkedin,
+  mediawiki,
+  naver,
+  notion,
+  okta,
+  salesforce,
+  slack,
+  spotify,
+  twitch,
+  vk,
+  workos,
+  x,
+  x1,
+  yahoo,
+  yandex,
+  zoom
 }

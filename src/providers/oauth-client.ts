@@ -4,6 +4,7 @@ import Fastify from 'fastify'
 import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
 import type { Json } from './api.ts'
+import type { TokenAuth } from './descriptor.ts'
 import { agentFor, limits, outboundHeaders, providerFailure, type Reach } from './outbound.ts'
 import type { Kept } from './provider.ts'
 import { askTokenEndpoint, parseTokenDocument, tokenAnswer, type TokenAnswer } from './token-endpoint.ts'
@@ -14,7 +15,7 @@ export interface OAuthClientOptions {
   clientId: string
   /** A function mints another one for each token call. */
   clientSecret: string | (() => string)
-  tokenAuth: 'basic' | 'post' | 'none'
+  tokenAuth: TokenAuth
   tokenMethod?: 'POST' | 'GET'
   tokenParams?: Record<string, string>
   tokenHeaders?: Record<string, string>
@@ -33,8 +34,11 @@ export interface OAuthClientOptions {
 /** Builds the authorization URL with state and PKCE, and trades the code. */
 export interface OAuthClient {
   authorize (state: string, more: Record<string, string>): Promise<{ url: string, kept: Kept }>
-  /** @throws AuthError provider_error, provider_timeout, provider_unavailable */
-  trade (code: string, state: string, kept: Kept): Promise<TokenAnswer>
+  /**
+   * @param more further parameters of this one call
+   * @throws AuthError provider_error, provider_timeout, provider_unavailable
+   */
+  trade (code: string, state: string, kept: Kept, more?: Record<string, string>): Promise<TokenAnswer>
   /** Another access token, for a refresh token. @throws AuthError as `trade` */
   renew (refreshToken: string): Promise<TokenAnswer>
 }
@@ -43,12 +47,13 @@ const verifierCookie = 'oauth2-code-verifier'
 
 /**
  * @fastify/oauth2 as one configured client. It posts, with a secret that is fixed when it is registered: a minted secret
- * gets a client of its own for each call, and what it cannot do at all (GET, no client authentication) token-endpoint.ts does.
+ * gets a client of its own for each call, and what it cannot do at all (GET, no client authentication, parameters of one
+ * call) token-endpoint.ts does.
  */
 export async function oauthClient (options: OAuthClientOptions): Promise<OAuthClient> {
   const { clientSecret, tokenMethod, tokenAuth, callbackUrl } = options
   const lasting = await pluginClient(options, typeof clientSecret === 'string' ? clientSecret : '')
-  const beyondPlugin = tokenMethod === 'GET' || tokenAuth === 'none'
+  const beyondPlugin = tokenMethod === 'GET' || !['post', 'basic'].includes(tokenAuth)
   const form = await authorizationForm(lasting, options)
 
   async function throughPlugin (call: (client: OAuth2Namespace) => Promise<{ token: unknown }>): Promise<TokenAnswer> {
@@ -69,17 +74,17 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
 
   return {
     async authorize (state, more) {
-      const parameters = new URLSearchParams(more).toString()
+      const parameters = new URLSearchParams({ ...options.params, ...more }).toString()
       const url = `${form}&state=${state}${parameters && `&${parameters}`}`
       if (options.pkce === false) return { url, kept: {} }
       const verifier = randomId(32)
       return { url: `${url}&code_challenge=${hash('sha256', verifier, 'base64url')}`, kept: { verifier } }
     },
 
-    async trade (code, state, { verifier }) {
-      if (beyondPlugin) {
+    async trade (code, state, { verifier }, more = {}) {
+      if (beyondPlugin || Object.keys(more).length > 0) {
         const proof = verifier === undefined ? {} : { code_verifier: verifier }
-        return askTokenEndpoint(options, { grant_type: 'authorization_code', code, redirect_uri: callbackUrl, ...proof })
+        return askTokenEndpoint(options, { grant_type: 'authorization_code', code, redirect_uri: callbackUrl, ...proof, ...more })
       }
       const request = { query: { code, state }, cookies: { [verifierCookie]: verifier } }
       return throughPlugin(client => client.getAccessTokenFromAuthorizationCodeFlow(request as never))
@@ -138,11 +143,10 @@ async function pluginClient (options: OAuthClientOptions, secret: string): Promi
 }
 
 /** The authorization URL, up to what each flow has of its own: written once, as it is most of what a start would cost. */
-async function authorizationForm (client: OAuth2Namespace, { scopes, params = {} }: OAuthClientOptions): Promise<string> {
+async function authorizationForm (client: OAuth2Namespace, { scopes }: OAuthClientOptions): Promise<string> {
   const url = new URL(await client.generateAuthorizationUri({ state: '' } as never, { setCookie: () => {} } as never))
   for (const own of ['state', 'code_challenge']) url.searchParams.delete(own)
   if (scopes.length === 0) url.searchParams.delete('scope') // the plugin would ask for the scope `undefined`
-  for (const [name, value] of Object.entries(params)) url.searchParams.append(name, value)
   return url.href
 }
 

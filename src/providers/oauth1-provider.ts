@@ -97,7 +97,9 @@ export function oauth1Provider (descriptor: OAuth1Descriptor, settings: OAuth1Se
       const proof = { oauth_token: String(kept['token']), oauth_verifier: String(sent.oauth_verifier) }
       const { token, secret, answer } = await askForToken(tokenUrl, proof, String(kept['secret']))
       const api = apiOf(token, secret)
-      const found = await readAnswers(() => typeof profile === 'function' ? profile(api, own, { token: answer }) : profileByPaths(api, profile))
+      const found = await readAnswers(() => typeof profile === 'function'
+        ? profile(api, own, { token: answer, clientId, clientSecret, now: epochSeconds(clock) })
+        : profileByPaths(api, profile))
       const identity = identityOf(id, found)
       await checkMembership(descriptor, own, api)
       return isRestricted(descriptor, own) ? { identity, grant: { accessToken: token, tokenSecret: secret } } : { identity }

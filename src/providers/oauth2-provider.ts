@@ -8,12 +8,12 @@ import { checkMembership, grantOf, isRestricted, livingGrant } from './membershi
 import { oauthClient, type OAuthClient, type OAuthClientOptions } from './oauth-client.ts'
 import type { Reach } from './outbound.ts'
 import { profileByPaths, readAnswers } from './profile.ts'
-import { namedAs, type Provider, type ProviderSettings } from './provider.ts'
+import { namedAs, type CallbackAnswer, type Provider, type ProviderSettings } from './provider.ts'
 
 /** An OAuth 2 provider that says who a person is by an API of its own. */
 export function oauth2Provider (descriptor: OAuth2Descriptor, settings: ProviderSettings): Provider {
   const { id, clientId, clientSecret, own, loopback, clock } = settings
-  const { authorizationUrl, tokenUrl, apiUrl, apiHeaders, apiAuth = 'bearer', tokenAuth = 'post', mintSecret, profile } = descriptor
+  const { authorizationUrl, tokenUrl, apiUrl, apiHeaders, apiAuth = 'bearer', tokenAuth = 'post', mintSecret, handsBack = [], profile } = descriptor
   // Addresses from answers may lead anywhere; those of the descriptor and of the operator are meant.
   const meant = new Set([tokenUrl, apiUrl].map(url => new URL(url).host))
   const reachOf = (url: string): Reach => ({ typed: meant.has(new URL(url).host), loopback })
@@ -64,11 +64,11 @@ export function oauth2Provider (descriptor: OAuth2Descriptor, settings: Provider
 
     async checkAnswer (answer) {
       refuseError(answer)
-      if (answer.code === undefined) throw new AuthError('invalid_request')
+      if (answer.code === undefined || handsBack.some(name => answer[name] === undefined)) throw new AuthError('invalid_request')
     },
 
     async identify (answer, { state, kept }) {
-      const tokens = await (await connect()).trade(String(answer.code), state, kept)
+      const tokens = await (await connect()).trade(String(answer.code), state, kept, handedBack(answer, handsBack))
       const { accessToken, document: token } = tokens
       const api = apiOf(accessToken)
       const found = await readAnswers(() => typeof profile === 'function'
@@ -86,3 +86,6 @@ export function oauth2Provider (descriptor: OAuth2Descriptor, settings: Provider
     }
   }
 }
+
+const handedBack = (answer: CallbackAnswer, names: Array<keyof CallbackAnswer>): Record<string, string> =>
+  Object.fromEntries(names.map(name => [name, String(answer[name])]))

@@ -70,7 +70,7 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
 
   /** Email and email_verified from one document, never mixed: the id_token's, or userinfo's where it lacks one. */
   async function withEmail (claims: Claims, { userinfoEndpoint }: OidcEndpoints, accessToken: string): Promise<Claims> {
-    if (claims['email'] !== undefined && claims['email_verified'] !== undefined) return claims
+    if (claims['email'] !== undefined && claims['email_verified'] !== undefined && descriptor.userinfo !== 'always') return claims
     if (!userinfoEndpoint || descriptor.userinfo === false) return claims
     const userinfo = await getJson(userinfoEndpoint, reachOf(userinfoEndpoint), { authorization: `Bearer ${accessToken}` }, limits.tokenBytes)
     // OpenID Connect Core 5.3.2: userinfo of another subject must not be used.

@@ -29,6 +29,8 @@ export interface CallbackAnswer {
   denied?: string
   oauth_token?: string
   oauth_verifier?: string
+  /** VK's name for the browser. */
+  device_id?: string
   /** Apple's unsigned name of the person, JSON. */
   user?: string
 }

@@ -15,17 +15,20 @@ export interface TokenAnswer {
 }
 
 /**
- * The token call where @fastify/oauth2 has none: by GET, or without client authentication. Never tried again, as a code is good once.
+ * The token call where @fastify/oauth2 has none: by GET, without a client secret, or with parameters of its own. Never tried
+ * again, as a code is good once.
  * @throws AuthError provider_error, provider_timeout, provider_unavailable
  */
 export async function askTokenEndpoint (options: OAuthClientOptions, grant: Record<string, string>): Promise<TokenAnswer> {
   const { tokenEndpoint, tokenMethod = 'POST', tokenAuth, clientId, clientSecret, reach } = options
   const secret = typeof clientSecret === 'string' ? clientSecret : clientSecret()
+  const [way, name = 'client_secret'] = tokenAuth.split(':', 2)
+  const inBody = way === 'post' || way === 'optional'
   const form = new URLSearchParams({
     ...options.tokenParams,
     ...grant,
     ...(tokenAuth !== 'basic' && { client_id: clientId }),
-    ...(tokenAuth === 'post' && { client_secret: secret })
+    ...(inBody && secret !== '' && { [name]: secret })
   }).toString()
   const headers = {
     ...options.tokenHeaders,

@@ -91,6 +91,7 @@ const callbackSchema = {
       denied: answerParameter,
       oauth_token: answerParameter,
       oauth_verifier: answerParameter,
+      device_id: answerParameter,
       answer: { ...answerParameter, maxLength: maxSealedLength, description: 'Ours: an answer that came as a form post, sealed' }
     }
   },
@@ -143,7 +144,7 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
     const { answer: sealed, user: _unsigned, ...sent } = request.query
     const answer = sealed === undefined ? sent : options.postedAnswers.open(provider.id, flow.state, sealed)
     await provider.checkAnswer(answer, flow)
-    if (!await claim(flow)) return alreadyUsed(request, reply, flow)
+    if (flow.over || !await claim(flow)) return alreadyUsed(request, reply, flow)
 
     const { identity, grant } = await provider.identify(answer, flow)
     const email = admitEmail(identity, options.emails, provider.emailDomains)
@@ -152,7 +153,7 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
     const issued = await options.accessTokens.issue(session)
     await endReplaced(request)
 
-    flows.forget(reply, flow)
+    flows.end(reply, flow)
     cookies.set(reply, issued, session)
     audit(request, 'login_succeeded', { provider: provider.id, sid: session.id, email: options.logDigest(email) })
     if (flow.returnTo === undefined && wantsJson(request)) {
@@ -188,7 +189,7 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
   function fail (request: FastifyRequest, reply: FastifyReply, flow: Flow, refusal: AuthError) {
     audit(request, 'login_failed', { provider: flow.provider, code: refusal.code })
     if (refusal.code === 'invalid_request') throw refusal
-    flows.forget(reply, flow)
+    flows.end(reply, flow)
     if (flow.returnTo === undefined) return refuse(request, reply, refusal, startAgain(flow))
     request.log.info({ code: refusal.code, err: refusal.cause }, 'login refused')
     const target = new URL(flow.returnTo, returnToRules.publicUrl)

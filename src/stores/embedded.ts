@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, mkdirSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { closeSync, existsSync, linkSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import { assertWhole } from './lmdb-file.ts'
@@ -21,21 +22,26 @@ export class EmbeddedStore implements Store {
   readonly #sweeping: NodeJS.Timeout
   #sweptTo = ''
 
-  /** @throws StoreError for a file that is damaged or not ours: it is never replaced by an empty one */
-  constructor (folder: string, clock: Clock = Date.now) {
+  private constructor (path: string, clock: Clock) {
     this.#clock = clock
+    this.#entries = openFile(path)
+    this.#sweeping = setInterval(() => { this.sweep().catch(() => {}) }, sweepEveryMs).unref()
+  }
+
+  /** @throws StoreError for a file that is damaged or not ours: it is never replaced by an empty one */
+  static async open (folder: string, clock: Clock = Date.now): Promise<EmbeddedStore> {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const path = join(folder, 'handstamp.mdb')
-    const isNew = !existsSync(path)
-    if (!isNew) assertWhole(path)
+    if (!existsSync(path)) await makeFile(path)
+    assertWhole(path)
     try {
-      this.#entries = open<Buffer, string>({ path, noSubdir: true, encoding: 'binary' })
-      for (const file of [path, `${path}-lock`]) chmodSync(file, 0o600)
-      this.#checkFormat()
+      const store = new EmbeddedStore(path, clock)
+      if (store.#live('format') === format) return store
+      await store.close()
     } catch (error) {
-      throw error instanceof StoreError ? error : new StoreError(`the store ${path} cannot be opened`, error)
+      throw new StoreError(`the store ${path} cannot be opened`, error)
     }
-    this.#sweeping = setInterval(() => { this.sweep().catch(() => {}) }, sweepEveryMs).unref()
+    throw new StoreError(`the store ${path} was written by something else, or by a newer version`)
   }
 
   async get (key: string): Promise<string | undefined> {
@@ -66,7 +72,8 @@ export class EmbeddedStore implements Store {
     return this.#write(() => {
       const found = this.#live(key)
       if (!found?.startsWith(expected)) return { replaced: false, found }
-      this.#set(key, line + found.slice(found.indexOf('\n')), expiresAt)
+      const [first = ''] = found.split('\n', 1)
+      this.#set(key, line + found.slice(first.length), expiresAt)
       return { replaced: true, found }
     })
   }
@@ -117,7 +124,8 @@ export class EmbeddedStore implements Store {
   async sweep (): Promise<number> {
     const now = epochSeconds(this.#clock)
     const batch = [...this.#entries.getRange({ start: this.#sweptTo, limit: sweepBatch })]
-    this.#sweptTo = batch.length < sweepBatch ? '' : `${batch.at(-1)?.key ?? ''}\0`
+    const last = batch[sweepBatch - 1]
+    this.#sweptTo = last ? `${last.key}\0` : ''
     const isOver = (value: Buffer | undefined) => value !== undefined && expiryOf(value) !== forever && expiryOf(value) <= now
     const over = batch.filter(({ value }) => isOver(value))
     if (over.length > 0) {
@@ -126,15 +134,6 @@ export class EmbeddedStore implements Store {
       })
     }
     return batch.length
-  }
-
-  #checkFormat (): void {
-    const found = this.#live('format')
-    if (found === format) return
-    if (found !== undefined || this.#entries.getKeysCount() > 0) {
-      throw new StoreError('the store was written by something else, or by a newer version')
-    }
-    this.#entries.transactionSync(() => this.#set('format', format, forever))
   }
 
   #live (key: string): string | undefined {
@@ -150,10 +149,7 @@ export class EmbeddedStore implements Store {
   }
 
   #set (key: string, value: string, expiresAt: number): void {
-    const entry = Buffer.allocUnsafe(4 + Buffer.byteLength(value))
-    entry.writeUInt32BE(expiresAt)
-    entry.write(value, 4)
-    this.#entries.putSync(key, entry)
+    this.#entries.putSync(key, entryOf(value, expiresAt))
   }
 
   #increment (key: string): number {
@@ -164,6 +160,7 @@ export class EmbeddedStore implements Store {
 
   #read<Result> (look: () => Result): Result {
     try {
+      this.#entries.resetReadTxn() // it is kept for a while, and would not show what another process wrote just now
       return look()
     } catch (error) {
       throw new StoreError('the embedded store could not read', error)
@@ -182,7 +179,34 @@ export class EmbeddedStore implements Store {
   }
 }
 
+/** Files are made for us alone, and one that cannot be written is an error here: the engine would end the process. */
+function openFile (path: string): RootDatabase<Buffer, string> {
+  for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600))
+  return open<Buffer, string>({ path, noSubdir: true, encoding: 'binary' })
+}
+
+/** Of several processes that start at once, one makes the file, and none ever sees half of it. */
+async function makeFile (path: string): Promise<void> {
+  const draft = `${path}.${randomUUID()}`
+  try {
+    const entries = openFile(draft)
+    entries.transactionSync(() => entries.putSync('format', entryOf(format, forever)))
+    await entries.close()
+    linkSync(draft, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new StoreError(`the store ${path} cannot be made`, error)
+  } finally {
+    for (const file of [draft, `${draft}-lock`]) rmSync(file, { force: true })
+  }
+}
+
 const newsKey = (number: number): string => `${newsFolder}${String(number).padStart(16, '0')}`
+const entryOf = (value: string, expiresAt: number): Buffer => {
+  const entry = Buffer.allocUnsafe(4 + Buffer.byteLength(value))
+  entry.writeUInt32BE(expiresAt)
+  entry.write(value, 4)
+  return entry
+}
 const expiryOf = (value: Buffer): number => value.readUInt32BE(0)
 const textOf = (value: Buffer): string => value.toString('utf8', 4)
 const isLive = (value: Buffer, now: number): boolean => expiryOf(value) === forever || expiryOf(value) > now

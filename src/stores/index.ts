@@ -9,5 +9,5 @@ export async function openStore ({ redisUrl, dataDir }: Pick<Config, 'redisUrl' 
     return RedisStore.connect(redisUrl, clock, watcher)
   }
   const { EmbeddedStore } = await import('./embedded.ts')
-  return new EmbeddedStore(dataDir, clock)
+  return EmbeddedStore.open(dataDir, clock)
 }

@@ -1,23 +1,28 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { StoreError } from './store.ts'
 
 const magic = 0xbeefc0de
+const version = 2
 /** Where LMDB keeps what we look at: in a meta page, in any page, and in a node of one. */
-const meta = { magic: 24, pageSize: 48, root: 136, lastPage: 144, transaction: 152, bytes: 160 }
-const page = { number: 0, flags: 18, lower: 20, upper: 22, head: 24 }
+const meta = { magic: 24, version: 28, pageSize: 48, flags: 52, freeRoot: 88, root: 136, lastPage: 144, transaction: 152, boot: 160, bytes: 168 }
+const page = { number: 0, flags: 18, lower: 20, upper: 22, length: 20, head: 24 }
 const node = { low: 0, high: 2, flags: 4, keyLength: 6, key: 8 }
 const branch = 1
 const leaf = 2
 const overflow = 4
+const metaPage = 8
 const bigData = 1
+const unflushed = 0x1000
 const nothing = 0xffff_ffff_ffff_ffffn
 
-/** The newer of the two meta pages. */
+/** Where a transaction left the trees of entries and of free pages. */
 interface Meta {
   pageSize: number
-  root: bigint
+  roots: bigint[]
   pages: number
   transaction: bigint
+  isFlushed: boolean
+  boot: bigint
 }
 
 /**
@@ -28,10 +33,10 @@ interface Meta {
 export function assertWhole (path: string): void {
   const file = openSync(path, 'r')
   try {
-    const { pageSize, root, pages, transaction } = readMeta(file)
+    const { pageSize, roots, pages, transaction } = readMeta(file)
     try {
-      if (fstatSync(file).size < pages * pageSize) throw new Error('its end is missing')
-      if (root !== nothing) assertTree(file, Number(root), pageSize, pages)
+      // The size says nothing: pages at the end that are free were perhaps never written.
+      for (const root of roots) if (root !== nothing) assertTree(file, Number(root), pageSize, pages)
     } catch (error) {
       // Pages may change under our eyes, but only where another process writes, and so can read.
       if (readMeta(file).transaction === transaction) throw error
@@ -43,35 +48,58 @@ export function assertWhole (path: string): void {
   }
 }
 
+/** The one the engine goes on from: of three that are kept, the one of the last transaction that can be relied on. */
 function readMeta (file: number): Meta {
   const first = readMetaPage(file, 0)
-  const pageSize = first.readUInt32LE(meta.pageSize)
-  const second = readMetaPage(file, pageSize)
-  const newer = first.readBigUInt64LE(meta.transaction) > second.readBigUInt64LE(meta.transaction) ? first : second
-  return {
-    pageSize,
-    root: newer.readBigUInt64LE(meta.root),
-    pages: Number(newer.readBigUInt64LE(meta.lastPage)) + 1,
-    transaction: newer.readBigUInt64LE(meta.transaction)
-  }
+  const second = readMetaPage(file, first.pageSize)
+  const flushed = metaIn(read(file, first.pageSize / 2, meta.bytes))
+  return [second, flushed].reduce(reliable, first)
 }
 
-function readMetaPage (file: number, offset: number): Buffer {
+/** The later one, unless the machine went down before all of it was on the disk. */
+function reliable (one: Meta, other: Meta): Meta {
+  if (other.transaction === 0n) return one
+  const [earlier, later] = one.transaction < other.transaction ? [one, other] : [other, one]
+  return later.isFlushed || later.boot === bootOfMachine() ? later : earlier
+}
+
+function readMetaPage (file: number, offset: number): Meta {
   const bytes = read(file, offset, meta.bytes)
-  if (bytes.readUInt32LE(meta.magic) !== magic) throw new Error('it is no LMDB file')
-  return bytes
+  const isMeta = (bytes.readUInt16LE(page.flags) & metaPage) !== 0 && bytes.readUInt32LE(meta.magic) === magic
+  if (!isMeta || bytes.readUInt16LE(meta.version) !== version) throw new Error('it is no LMDB file, or of another version')
+  return metaIn(bytes)
+}
+
+const metaIn = (bytes: Buffer): Meta => ({
+  pageSize: bytes.readUInt32LE(meta.pageSize),
+  roots: [bytes.readBigUInt64LE(meta.freeRoot), bytes.readBigUInt64LE(meta.root)],
+  pages: Number(bytes.readBigUInt64LE(meta.lastPage)) + 1,
+  transaction: bytes.readBigUInt64LE(meta.transaction),
+  isFlushed: (bytes.readUInt16LE(meta.flags) & unflushed) === 0,
+  boot: bytes.readBigInt64LE(meta.boot)
+})
+
+/** As LMDB reads it: the first digits of the kernel's id. Elsewhere than on Linux only what was flushed is relied on. */
+function bootOfMachine (): bigint {
+  try {
+    return BigInt(`0x${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8)}`)
+  } catch {
+    return -1n
+  }
 }
 
 /** Every page that can be reached is where it says it is, of a kind we know, and its nodes are inside it. */
 function assertTree (file: number, root: number, pageSize: number, pages: number): void {
+  const { size } = fstatSync(file)
   const waiting: Array<[number: number, kinds: number]> = [[root, branch | leaf]]
-  for (let visited = 0; waiting.length > 0; visited++) {
-    const [number, kinds] = waiting.pop() ?? [0, 0]
+  for (let next = waiting.pop(), visited = 0; next !== undefined; next = waiting.pop(), visited++) {
+    const [number, kinds] = next
     if (number >= pages || visited > pages) throw new Error(`page ${number} is not there`)
     const bytes = read(file, number * pageSize, pageSize)
     const kind = bytes.readUInt16LE(page.flags) & (branch | leaf | overflow)
     if (Number(bytes.readBigUInt64LE(page.number)) !== number || (kind & kinds) === 0) throw new Error(`page ${number} is another one`)
     if (kind !== overflow) for (const child of childrenOf(bytes, number, kind)) waiting.push(child)
+    else if ((number + bytes.readUInt32LE(page.length)) * pageSize > size) throw new Error('it ends too early')
   }
 }
 

@@ -1,15 +1,20 @@
 /** Steps that Redis takes as one. KEYS: the entry, then its folder's index. `expiresAt` 0 is for ever. */
 
-/** Sets the entry, and lets the folder's index end with the last of its members. */
-const set = `
-local function set (key, folder, member, value, expiresAt, now)
-  if expiresAt == 0 then redis.call('SET', key, value)
-  else redis.call('SET', key, value, 'EXAT', expiresAt) end
+/** Lets a folder's index forget what is over, and end with the last of its members. */
+const tidy = `
+local function tidy (folder, now)
   redis.call('ZREMRANGEBYSCORE', folder, '-inf', now)
-  redis.call('ZADD', folder, expiresAt == 0 and '+inf' or expiresAt, member)
   local last = redis.call('ZRANGE', folder, -1, -1, 'WITHSCORES')
   if last[2] == 'inf' then redis.call('PERSIST', folder)
   elseif last[2] then redis.call('EXPIREAT', folder, last[2]) end
+end`
+
+const set = `${tidy}
+local function set (key, folder, member, value, expiresAt, now)
+  if expiresAt == 0 then redis.call('SET', key, value)
+  else redis.call('SET', key, value, 'EXAT', expiresAt) end
+  redis.call('ZADD', folder, expiresAt == 0 and '+inf' or expiresAt, member)
+  tidy(folder, now)
 end`
 
 /** A swap that comes too late answers -1, and nothing is done (see swapWithinMs). */
@@ -39,22 +44,23 @@ return 1`
 local found = redis.call('GET', KEYS[1])
 if not found or string.sub(found, 1, #ARGV[5]) ~= ARGV[5] then return {0, found} end
 if late(ARGV[6]) then return {-1, found} end
-local rest = string.sub(found, string.find(found, '\\n', 1, true), -1)
-set(KEYS[1], KEYS[2], ARGV[1], ARGV[2] .. rest, tonumber(ARGV[3]), ARGV[4])
+local rest = string.find(found, '\\n', 1, true) or #found + 1
+set(KEYS[1], KEYS[2], ARGV[1], ARGV[2] .. string.sub(found, rest), tonumber(ARGV[3]), ARGV[4])
 return {1, found}`
   },
   handstampRemove: {
     keys: 2,
-    lua: `
+    lua: `${tidy}
 redis.call('DEL', KEYS[1])
-redis.call('ZREM', KEYS[2], ARGV[1])`
+redis.call('ZREM', KEYS[2], ARGV[1])
+tidy(KEYS[2], ARGV[2])`
   },
   // News are numbered by one counter; a second sorted set by their ends keeps both short.
   handstampAnnounce: {
     keys: 3,
     lua: `
 local number = redis.call('INCR', KEYS[3])
-local member = number .. ':' .. ARGV[1]
+local member = number .. ':' .. ARGV[2] .. ':' .. ARGV[1]
 redis.call('ZADD', KEYS[1], number, member)
 redis.call('ZADD', KEYS[2], ARGV[2], member)
 local over = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[3], 'LIMIT', 0, 100)
@@ -74,6 +80,6 @@ export interface Scripted {
   handstampReplaceLine (
     key: string, folder: string, member: string, line: string, expiresAt: number, now: number, expected: string, deadlineMs: number
   ): Promise<[outcome: number, found: string | null]>
-  handstampRemove (key: string, folder: string, member: string): Reply
+  handstampRemove (key: string, folder: string, member: string, now: number): Reply
   handstampAnnounce (news: string, ends: string, counter: string, text: string, expiresAt: number, now: number): Reply
 }

@@ -8,8 +8,15 @@ const swapWithinMs = 400
 const firstConnectionMs = 15_000
 /** So many answers in a row that did not come, and the connection is made anew: what waits on it is given up. */
 const patience = 3
+const outagesKnownSeconds = 60
 const namespace = 'handstamp:'
 const forever = 0
+
+/** In epoch seconds; `to` is infinite while it goes on. */
+interface Outage {
+  from: number
+  to: number
+}
 
 /** Hears when the store goes away, with the error, and when it is back, without one. */
 export type StoreWatcher = (error?: Error) => void
@@ -23,9 +30,10 @@ export class RedisStore implements Store {
   readonly #clock: Clock
   readonly #watcher: StoreWatcher
   #unanswered = 0
-  #away: { from: number, to: number } = { from: 0, to: 0 }
-  #isAway = false
-  /** Redis' clock minus ours, in milliseconds. */
+  /** The outage that goes on, and those of the last minute before it. */
+  #outage: Outage | undefined
+  #outages: Outage[] = []
+  /** Redis' clock minus our monotonic one, which does not jump, in milliseconds. */
   #clockOffsetMs = 0
 
   private constructor (redis: Redis & Scripted, clock: Clock, watcher: StoreWatcher) {
@@ -91,7 +99,7 @@ export class RedisStore implements Store {
   }
 
   async remove (key: string): Promise<void> {
-    await this.#ask(this.#redis.handstampRemove(key, folderOf(key), key))
+    await this.#ask(this.#redis.handstampRemove(key, folderOf(key), key, epochSeconds(this.#clock)))
   }
 
   async list (folder: string): Promise<Entry[]> {
@@ -116,8 +124,9 @@ export class RedisStore implements Store {
   async newsAfter (after: number): Promise<{ last: number, news: string[] }> {
     const last = Number(await this.#ask(this.#redis.get('counters/news')) ?? 0)
     if (last === after) return { last, news: [] }
-    const news = await this.#ask(this.#redis.zrangebyscore('news/', String(last > after ? after + 1 : 0), String(last)))
-    return { last, news: news.map(numbered => numbered.slice(numbered.indexOf(':') + 1)) }
+    const found = await this.#ask(this.#redis.zrangebyscore('news/', String(last > after ? after + 1 : 0), String(last)))
+    const now = epochSeconds(this.#clock)
+    return { last, news: found.map(newsOf).filter(({ expiresAt }) => expiresAt > now).map(({ text }) => text) }
   }
 
   async count (counter: string): Promise<number> {
@@ -129,9 +138,8 @@ export class RedisStore implements Store {
   }
 
   secondsAway (since: number): number {
-    const { from, to } = this.#away
-    const until = this.#isAway ? epochSeconds(this.#clock) : to
-    return Math.max(0, until - Math.max(from, since))
+    const now = epochSeconds(this.#clock)
+    return this.#outages.reduce((sum, { from, to }) => sum + Math.max(0, Math.min(to, now) - Math.max(from, since)), 0)
   }
 
   async close (): Promise<void> {
@@ -140,12 +148,13 @@ export class RedisStore implements Store {
 
   /** By Redis' own clock. */
   #swapDeadline (): number {
-    return Date.now() + this.#clockOffsetMs + swapWithinMs
+    return performance.now() + this.#clockOffsetMs + swapWithinMs
   }
 
   #inTime (outcome: number): boolean {
-    if (outcome < 0) throw this.#went(new StoreError('Redis came to a swap too late'))
-    return outcome === 1
+    if (outcome === 1 || outcome === 0) return outcome === 1
+    this.#synchronise().catch(() => {}) // or its clock jumped
+    throw this.#went(new StoreError('Redis came to a swap too late'))
   }
 
   async #values (keys: string[]): Promise<Entry[]> {
@@ -181,16 +190,16 @@ export class RedisStore implements Store {
   }
 
   async #synchronise (): Promise<void> {
-    const before = Date.now()
+    const before = performance.now()
     const [seconds = 0, micros = 0] = await this.#ask(this.#redis.time())
-    this.#clockOffsetMs = seconds * 1000 + micros / 1000 - (before + Date.now()) / 2
+    this.#clockOffsetMs = seconds * 1000 + micros / 1000 - (before + performance.now()) / 2
   }
 
   async #ask<Answer> (answer: Promise<Answer>): Promise<Answer> {
     try {
       const value = await answer
       this.#unanswered = 0
-      if (this.#isAway) this.#cameBack()
+      if (this.#outage) this.#cameBack(this.#outage)
       return value
     } catch (error) {
       throw this.#went(new StoreError('Redis did not answer as it should', error))
@@ -198,9 +207,10 @@ export class RedisStore implements Store {
   }
 
   #went (error: StoreError): StoreError {
-    if (!this.#isAway) {
-      this.#isAway = true
-      this.#away = { from: epochSeconds(this.#clock) - 1, to: 0 } // the first to wait has waited a while
+    if (!this.#outage) {
+      const from = epochSeconds(this.#clock) - 1 // the first to wait has waited a while
+      this.#outage = { from, to: Infinity }
+      this.#outages = [...this.#outages.filter(({ to }) => from - to < outagesKnownSeconds), this.#outage]
       this.#watcher(error)
     }
     if (++this.#unanswered >= patience && this.#redis.status === 'ready') {
@@ -210,11 +220,18 @@ export class RedisStore implements Store {
     return error
   }
 
-  #cameBack (): void {
-    this.#isAway = false
-    this.#away.to = epochSeconds(this.#clock) + 1
+  #cameBack (outage: Outage): void {
+    outage.to = epochSeconds(this.#clock)
+    this.#outage = undefined
     this.#watcher()
   }
+}
+
+/** News is kept as `number:end:text`. */
+function newsOf (member: string): { expiresAt: number, text: string } {
+  const end = member.indexOf(':') + 1
+  const text = member.indexOf(':', end) + 1
+  return { expiresAt: Number(member.slice(end, text - 1)), text: member.slice(text) }
 }
 
 const folderOf = (key: string): string => key.slice(0, key.lastIndexOf('/') + 1)

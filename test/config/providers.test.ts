@@ -79,12 +79,30 @@ t.test('a near miss of any provider\'s variable is pointed out', async t => {
   t.match(problems(pair('FACEBOK')), [/did you mean FACEBOOK_CLIENT_ID\?/, /did you mean FACEBOOK_CLIENT_SECRET\?/])
 })
 
-t.test('R78 Facebook does not start without FACEBOOK_TRUST_EMAIL=true, and says why', async t => {
-  const why = /Facebook does not say whether an email address is verified/
-  t.match(problems(pair('FACEBOOK')), [/^FACEBOOK_TRUST_EMAIL is missing: FACEBOOK_CLIENT_ID is set, and Facebook does not say/])
-  t.match(problems(pair('FACEBOOK', { TRUST_EMAIL: 'false' })), [why])
-  t.match(problems(pair('FACEBOOK', { TRUST_EMAIL: 'yes' })), [why])
-  t.same(problems(pair('FACEBOOK', { TRUST_EMAIL: 'true' })), [])
+for (const name of ['Amazon', 'Facebook', 'Figma', 'LINE', 'Naver', 'Notion', 'VK', 'Yandex']) {
+  const id = name.toUpperCase()
+  t.test(`R78 ${name} does not start without ${id}_TRUST_EMAIL=true, and says why`, async t => {
+    const why = new RegExp(`${name} does not say whether an email address is verified: ${id}_TRUST_EMAIL=true accepts`)
+    t.match(problems(pair(id)), [new RegExp(`^${id}_TRUST_EMAIL is missing: ${id}_CLIENT_ID is set, and ${name} does not say`)])
+    t.match(problems(pair(id, { TRUST_EMAIL: 'false' })), [why])
+    t.match(problems(pair(id, { TRUST_EMAIL: 'yes' })), [why])
+    t.same(problems(pair(id, { TRUST_EMAIL: 'true' })), [])
+  })
+}
+
+t.test('whoever does not say whether an email is verified is one of these', async t => {
+  t.same(Object.entries(catalogue).filter(([, { variables }]) => variables?.['TRUST_EMAIL']).map(([id]) => id).sort(),
+    ['amazon', 'facebook', 'figma', 'line', 'naver', 'notion', 'spotify', 'vk', 'yandex'])
+})
+
+t.test('VK may go without a secret, and nobody else may', async t => {
+  t.same(problems({ VK_CLIENT_ID: 'id', VK_TRUST_EMAIL: 'true' }), [])
+  t.match(problems({ KAKAO_CLIENT_ID: 'id' }), [/^KAKAO_CLIENT_SECRET is missing/])
+})
+
+t.test('R78 no more does Spotify, which says so of its addresses', async t => {
+  t.match(problems(pair('SPOTIFY')), [/^SPOTIFY_TRUST_EMAIL is missing: SPOTIFY_CLIENT_ID is set, and Spotify says that its email addresses are unverified/])
+  t.same(problems(pair('SPOTIFY', { TRUST_EMAIL: 'true' })), [])
 })
 
 t.test('Apple needs a P-256 key and its names, and no client secret', async t => {
@@ -182,6 +200,31 @@ t.test('a provider that an operator describes may assert any email, which is wor
   t.same(loadConfig({ ...oauth2({ EMAIL_DOMAINS: 'acme.example' }), ...pair('GITHUB') }).warnings, [])
 })
 
+t.test('a provider that somebody runs takes an issuer, and is as free with emails as one that is described', async t => {
+  const okta = pair('OKTA', { ISSUER: 'https://acme.okta.com' })
+  t.same(problems(pair('OKTA')), ['OKTA_ISSUER is missing: OKTA_CLIENT_ID is set, and every Okta has an issuer of its own'])
+  t.throws(() => loadConfig(pair('OKTA')), /example: OKTA_ISSUER=https:\/\/acme\.okta\.com/)
+  t.same(loadConfig(okta).warnings, [])
+  t.match(loadConfig({ ...okta, ...pair('GITHUB') }).warnings, [/^OKTA_EMAIL_DOMAINS is not set: okta may assert/])
+  t.same(loadConfig({ ...okta, ...pair('GITHUB'), OKTA_EMAIL_DOMAINS: 'acme.example' }).warnings, [])
+  const [configured] = loadConfig({ ...okta, OKTA_EMAIL_DOMAINS: 'acme.example' }).providers
+  t.same(configured?.emailDomains, ['acme.example'])
+  t.match(problems({ ...okta, OKTA_EMAIL_DOMAINS: '' }), [/^OKTA_EMAIL_DOMAINS is set but empty/])
+})
+
+t.test('a provider without scopes asks for none', async t => {
+  const [zoom] = loadConfig(pair('ZOOM')).providers
+  t.same(zoom?.scopes, [])
+  t.same(loadConfig(pair('ZOOM', { SCOPES: 'user:read:user' })).providers[0]?.scopes, ['user:read:user'])
+})
+
+t.test('ids of Salesforce organizations are told from other ids', async t => {
+  t.same(problems(pair('SALESFORCE', { ORGS: '00Dx0000000BV7z,00Dx0000000BV7zEAG' })), [])
+  for (const id of ['acme', '005x00000012Q9P', '00Dx0000000BV7zE']) {
+    t.match(problems(pair('SALESFORCE', { ORGS: id })), [/^SALESFORCE_ORGS "\w+" is not the id of an organization/], id)
+  }
+})
+
 t.test('scopes of an OpenID provider keep openid', async t => {
   t.match(problems(pair('GOOGLE', { SCOPES: 'email' })), [/^GOOGLE_SCOPES must contain openid/])
 })
@@ -197,5 +240,5 @@ t.test('what documents show is what there is', async t => {
   const names = documentedVariables(catalogue).map(([name]) => name)
   t.equal(new Set(names).size, names.length)
   for (const name of ['PUBLIC_URL', 'GOOGLE_CLIENT_ID', 'GOOGLE_HD', 'GITHUB_ORGS', 'GITHUB_API_URL', 'MICROSOFT_TENANTS', 'OIDC_PROVIDERS',
-    'OAUTH2_<ID>_TOKEN_URL', 'OAUTH1_<ID>_SIGNATURE']) t.ok(names.includes(name), name)
+    'OAUTH2_<ID>_TOKEN_URL', 'OAUTH1_<ID>_SIGNATURE', 'KEYCLOAK_ISSUER', 'KEYCLOAK_EMAIL_DOMAINS']) t.ok(names.includes(name), name)
 })

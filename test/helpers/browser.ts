@@ -84,7 +84,7 @@ export class Browser {
   #keep (jar: Map<string, string>, line: string): void {
     const [pair = '', ...attributes] = line.split('; ')
     const [name = '', value = ''] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]
-    const over = attributes.some(attribute => attribute === 'Max-Age=0' || attribute.startsWith('Expires=Thu, 01 Jan 1970'))
+    const over = attributes.some(attribute => /^(max-age=0$|expires=Thu, 01 Jan 1970)/i.test(attribute))
     if (over) jar.delete(name)
     else jar.set(name, value)
   }

@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Teardown } from './app.ts'
 
@@ -27,15 +27,21 @@ export interface RogueProvider {
   handlers: Record<string, Handler>
   /** Paths in the order they were asked. */
   requests: string[]
+  /** The headers of these requests. */
+  headers: IncomingHttpHeaders[]
   /** The forms the token endpoint received. */
   tokenForms: URLSearchParams[]
-  /** Takes what the browser was sent here with and gives the callback's query; remembers the nonce. */
-  consent (authorizationUrl: string): Record<string, string>
+  /** Takes what the browser was sent here with and gives the callback's query; its code stands for its nonce and these claims. */
+  consent (authorizationUrl: string, claims?: Json): Record<string, string>
   privateKey: KeyObject
   publicKey: KeyObject
   /** The environment that configures this provider as `rogue`. */
   env: Record<string, string>
+  /** Moves its clock. */
+  travel (seconds: number): void
   stop (): Promise<void>
+  /** Listens again, where it did. */
+  resume (): Promise<void>
 }
 
 export const base64url = (value: object | string): string =>
@@ -50,7 +56,9 @@ const withChanges = (right: Json, changes: Json): Json =>
   Object.fromEntries(Object.entries({ ...right, ...changes }).filter(([, value]) => value !== undefined))
 
 export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
-  let nonce = ''
+  const grants = new Map<string, Json>()
+  let latest: Json = {}
+  let traveled = 0
   const rogue: RogueProvider = {
     issuer: '',
     metadata: {},
@@ -62,15 +70,20 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
     userinfo: undefined,
     handlers: {},
     requests: [],
+    headers: [],
     tokenForms: [],
-    consent (authorizationUrl) {
+    consent (authorizationUrl, claims = {}) {
       const { searchParams } = new URL(authorizationUrl)
-      nonce = searchParams.get('nonce') ?? ''
-      return { code: 'a-code', state: searchParams.get('state') ?? '' }
+      const code = `code-${grants.size + 1}-of-the-rogue`
+      latest = { nonce: searchParams.get('nonce'), ...claims }
+      grants.set(code, latest)
+      return { code, state: searchParams.get('state') ?? '' }
     },
     ...rsa,
     env: {},
-    stop: () => new Promise(resolve => { server.closeAllConnections(); server.close(() => resolve()) })
+    travel: seconds => { traveled += seconds },
+    stop: () => new Promise(resolve => { server.closeAllConnections(); server.close(() => resolve()) }),
+    resume: () => listen(Number(new URL(rogue.issuer).port))
   }
 
   const json = (response: ServerResponse, body: unknown, status = 200) => {
@@ -93,7 +106,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
     }),
     '/token': (_request, response, form) => {
       rogue.tokenForms.push(form)
-      const now = Math.floor(Date.now() / 1000)
+      const now = Math.floor(Date.now() / 1000) + traveled
       const accessToken = 'provider-access-token'
       const claims = withChanges({
         iss: rogue.issuer,
@@ -101,12 +114,11 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
         aud: 'rogue-client',
         iat: now,
         exp: now + 300,
-        nonce,
         at_hash: createHash('sha256').update(accessToken).digest().subarray(0, 16).toString('base64url'),
         email: 'ada@example.com',
         email_verified: true,
         name: 'Ada Lovelace'
-      }, rogue.claims)
+      }, { ...grants.get(form.get('code') ?? '') ?? latest, ...rogue.claims })
       const idToken = rogue.makeIdToken(withChanges({ alg: 'RS256', kid: 'k1', typ: 'JWT' }, rogue.header), claims)
       json(response, withChanges({ access_token: accessToken, token_type: 'Bearer', expires_in: 300, id_token: idToken }, rogue.token))
     },
@@ -116,6 +128,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
   const server = createServer((request, response) => {
     const [path = ''] = (request.url ?? '').split('?')
     rogue.requests.push(path)
+    rogue.headers.push(request.headers)
     let body = ''
     request.on('data', chunk => { body += String(chunk) })
     request.on('end', () => {
@@ -124,7 +137,8 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
       else json(response, { error: 'not found' }, 404)
     })
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const listen = (port: number) => new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
+  await listen(0)
   rogue.issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   rogue.env = {
     OIDC_PROVIDERS: 'rogue',

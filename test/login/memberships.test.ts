@@ -13,6 +13,7 @@ async function scene (t: Teardown, env: Record<string, string> = {}) {
     '/token': { access_token: 'gho_secret', token_type: 'bearer' },
     '/api/user': { id: 7, login: 'ada' },
     '/api/user/emails': [{ email: 'ada@example.com', primary: true, verified: true }],
+    '/api/user/orgs': [],
     [membership]: { state: 'active' }
   } satisfies Record<string, Answer>)
   const github = {

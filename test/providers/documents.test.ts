@@ -8,15 +8,26 @@ import { catalogue } from '../../src/providers/index.ts'
 
 const read = (path: string): string => readFileSync(path, 'utf8')
 
+/** They have a page to say why they are not in the catalogue. */
+const withoutEmail = ['tumblr']
+
 t.test('every provider has a page that names its callback URL and each of its variables', async t => {
   const pages = readdirSync('docs/providers').map(name => name.replace('.md', '')).sort()
-  t.same(pages, Object.keys(catalogue).sort(), 'and there is no page of another')
+  t.same(pages, [...Object.keys(catalogue), ...withoutEmail].sort(), 'and there is no page of another')
   for (const [id, descriptor] of Object.entries(catalogue)) {
     const page = read(`docs/providers/${id}.md`)
     t.match(page, `/auth/${id}/callback`)
     for (const [name, { required }] of Object.entries(usualVariables(descriptor))) {
       if (required || descriptor.variables?.[name]) t.match(page, `${id.toUpperCase()}_${name}`, id)
     }
+  }
+})
+
+t.test('a provider that gives no email is not in the catalogue, and its page says so', async t => {
+  for (const id of withoutEmail) {
+    t.notOk(id in catalogue)
+    t.match(read(`docs/providers/${id}.md`), 'email_missing')
+    t.match(read('docs/providers.md'), `(providers/${id}.md)`)
   }
 })
 

@@ -1,12 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { loadConfig } from '../../src/config/config.ts'
 import { variable } from '../../src/config/variables.ts'
 import * as read from '../../src/config/values.ts'
 import { AuthError } from '../../src/errors.ts'
 import { configuredProviders } from '../../src/providers/configured.ts'
-import { oauth1, oauth2, oidc, type Descriptor } from '../../src/providers/descriptor.ts'
+import { oauth1, oauth2, oidc, type Descriptor, type TokenAuth } from '../../src/providers/descriptor.ts'
 import { catalogue } from '../../src/providers/index.ts'
 import { issuerOfTenant, speaksForTenants } from '../../src/providers/tenants.ts'
 import { buildTestApp } from '../helpers/app.ts'
@@ -64,6 +65,29 @@ async function scene (t: Test, env: Record<string, string> = {}, describe: (fake
   return { fake, app, login, more, env: full }
 }
 
+/** A provider that wants what its callback brings handed back. */
+async function handedBack (t: Test, quirks: { tokenMethod?: 'POST' | 'GET', tokenAuth?: TokenAuth }, env: Record<string, string> = {}) {
+  const fake = await fakeProvider(t)
+  fake.answers = { '/token': { access_token: 'a' }, '/api/me': person }
+  const acme = oauth2({
+    name: 'Acme',
+    authorizationUrl: `${fake.url}/authorize`,
+    tokenUrl: `${fake.url}/token`,
+    apiUrl: `${fake.url}/api`,
+    scopes: [],
+    handsBack: ['device_id', 'state'],
+    profile: { url: '/me', subject: 'id', email: 'email', emailVerified: 'verified' },
+    ...quirks
+  })
+  return { fake, ...await buildTestApp(t, { ACME_CLIENT_ID: 'id', ACME_CLIENT_SECRET: 'secret', ...env }, { acme }) }
+}
+
+async function started (app: FastifyInstance, url: string) {
+  const browser = new Browser(app, url)
+  const start = await browser.visit('/auth/acme')
+  return { browser, state: new URL(String(start.headers['location'])).searchParams.get('state') ?? '' }
+}
+
 t.test('a provider takes one descriptor and no change of the engine', async t => {
   const { fake, login, app } = await scene(t)
   const { location, page } = await login('/auth/acme?login_hint=ada&prompt=login')
@@ -106,6 +130,37 @@ t.test('whatever shape an answer has, a descriptor that stumbles over it is the 
   }
   const careless = await scene(t, {}, fake => oauth2({ ...acme(fake), profile: async api => ({ subject: ((await api.get('/team'))['x'] as { y: 1 }).y }) }))
   t.equal((await careless.login()).page.json().code, 'provider_error')
+})
+
+t.test('what the callback brings is handed back in the token call, and must be there', async t => {
+  const callback = '/auth/acme/callback'
+  for (const tokenMethod of ['POST', 'GET'] as const) {
+    const { fake, app, url } = await handedBack(t, { tokenMethod })
+    const { browser, state } = await started(app, url)
+    const without = await browser.visit(`${callback}?code=c&state=${state}`, { headers: wants })
+    t.equal(without.json().code, 'invalid_request')
+    t.equal(fake.requests.length, 0, 'nothing is asked')
+    const page = await browser.visit(`${callback}?code=c&state=${state}&device_id=d-1`, { headers: wants })
+    t.match(page.json().user, { sub: 'acme|p-1' })
+    const { query, form } = fake.requests[0] ?? {}
+    const sent = Object.fromEntries((tokenMethod === 'GET' ? query : form) ?? [])
+    t.match(sent, { code: 'c', device_id: 'd-1', state, code_verifier: /./, client_secret: 'secret' })
+    const { browser: other, state: fresh } = await started(app, url)
+    t.equal((await other.visit(`${callback}?code=c&state=${fresh}&device_id=`, { headers: wants })).json().code, 'invalid_request')
+    t.equal((await other.visit(`${callback}?code=c&state=${fresh}&device_id=a&device_id=b`, { headers: wants })).json().code, 'invalid_request')
+  }
+})
+
+t.test('a secret that is optional goes by its name, or not at all', async t => {
+  for (const [secret, sent] of [['s3cr3t', 's3cr3t'], ['', undefined]] as const) {
+    const { fake, app, url } = await handedBack(t, { tokenAuth: 'optional:service_token' }, { ACME_CLIENT_SECRET: secret })
+    const { browser, state } = await started(app, url)
+    const page = await browser.visit(`/auth/acme/callback?code=c&state=${state}&device_id=d-1`, { headers: wants })
+    t.match(page.json().user, { sub: 'acme|p-1' })
+    const { form } = fake.requests[0] ?? {}
+    t.equal(form?.get('service_token') ?? undefined, sent)
+    t.notOk(form?.has('client_secret'))
+  }
 })
 
 t.test('a POST is never tried twice, a GET once more', async t => {

@@ -67,6 +67,14 @@ t.test('parameters of one login are handed on, and only the four', async t => {
   t.notOk(authorization.has('scope'))
 })
 
+t.test('what one login asks for stands in place of the static parameter, not beside it', async t => {
+  const env = { PARAMS: '{"prompt":"consent","access_type":"online"}' }
+  const { authorization } = await play(t, { env, query: '?prompt=login' })
+  t.same([authorization.getAll('prompt'), authorization.get('access_type')], [['login'], 'online'])
+  const { authorization: usual } = await play(t, { env })
+  t.same(usual.getAll('prompt'), ['consent'])
+})
+
 t.test('R1 every login has a state and a PKCE challenge of its own', async t => {
   const { authorization: one } = await play(t)
   const { authorization: other } = await play(t)

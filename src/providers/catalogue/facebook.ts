@@ -1,11 +1,8 @@
 import { createHmac } from 'node:crypto'
-import { variable } from '../../config/variables.ts'
 import { AuthError } from '../../errors.ts'
 import { oauth2 } from '../descriptor.ts'
 import { valueAt } from '../profile.ts'
-
-const why = 'Facebook does not say whether an email address is verified: FACEBOOK_TRUST_EMAIL=true accepts that anyone ' +
-  'may sign in with an address that Facebook did not verify'
+import { trustEmail } from '../trust-email.ts'
 
 /**
  * https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow,
@@ -20,17 +17,7 @@ export const facebook = oauth2({
   apiAuth: 'query:access_token',
   scopes: ['email', 'public_profile'],
   scopeSeparator: ',',
-  variables: {
-    TRUST_EMAIL: variable({
-      description: 'Must be `true`: Facebook does not say whether an email address is verified',
-      example: 'true',
-      required: why,
-      read (value) {
-        if (value !== 'true') throw new Error(`must be true: ${why}`)
-        return true
-      }
-    })
-  },
+  variables: { TRUST_EMAIL: trustEmail('Facebook') },
 
   // A token of another app would be as good as ours at /me: debug_token says for whom and of whom it is.
   async profile (api, { TRUST_EMAIL: trusted }, { accessToken, clientId, clientSecret }) {

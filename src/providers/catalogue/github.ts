@@ -42,12 +42,14 @@ export const github = oauth2({
     }
   },
 
-  // One membership at a time: a list would have pages, and an organisation may hide from it. 404 stands for "no member".
+  // One membership at a time, as a list has pages; the list for tokens that may not see memberships (404, 403).
   async membership (api, { ORGS: orgs = [] }) {
     for (const org of orgs) {
       const membership = await api.find(`/user/memberships/orgs/${encodeURIComponent(org)}`)
       if (membership?.['state'] === 'active') return
     }
-    throw new AuthError('email_not_allowed')
+    const listed = await api.list('/user/orgs', { per_page: '100' })
+    const wanted = new Set(orgs.map(org => org.toLowerCase()))
+    if (!listed.some(({ login }) => wanted.has(String(login).toLowerCase()))) throw new AuthError('email_not_allowed')
   }
 })

@@ -31,7 +31,7 @@ export interface Fixture extends Played {
   /** Parameters the authorization URL must have, besides those of every login. */
   authorization?: Record<string, string>
   /** Parameters the token call must have, in its body or its query. */
-  tokenCall?: Record<string, string>
+  tokenCall?: Record<string, string | RegExp>
   /** How API calls prove who asks, if not by `Authorization: Bearer <access_token>`: a header or a query parameter. */
   proof?: { header?: Record<string, string | RegExp>, query?: Record<string, string | RegExp> }
   /** OpenID: path of the issuer, and what its discovery document says differently. */

@@ -58,7 +58,7 @@ export async function play (t: Test, fixture: Fixture, { fake, appWith }: Awaite
   const location = new URL(String(start.headers['location']))
   nonce = location.searchParams.get('nonce') ?? ''
   if (!variation.env) checkAuthorization(t, fixture, location, url)
-  return bringBack(browser, fixture, location, variation.callback)
+  return bringBack(browser, fixture, location, variation.callback ?? fixture.callback)
 }
 
 function checkAuthorization (t: Test, { id, authorization = {} }: Fixture, { searchParams }: URL, url: string): void {
@@ -73,6 +73,7 @@ function checkAuthorization (t: Test, { id, authorization = {} }: Fixture, { sea
         ...(descriptor?.pkce !== false && { code_challenge: /^[\w-]{43}$/, code_challenge_method: 'S256' })
       }
   t.match(Object.fromEntries(searchParams), { ...usual, ...authorization }, 'the authorization URL')
+  if (descriptor?.kind !== 'oauth1') t.equal(searchParams.has('code_challenge'), descriptor?.pkce !== false, 'PKCE unless the provider refuses it')
 }
 
 /** The browser comes back from the provider, the way this provider sends it. */
@@ -94,12 +95,16 @@ async function bringBack (browser: Browser, { id }: Fixture, location: URL, call
   return browser.visit(String(posted.headers['location']), { headers: json })
 }
 
+/** Some issuers end with a slash, their endpoints do not begin with two. */
+const rootOf = (issuerPath: string): string => issuerPath.replace(/\/$/, '')
+
 /** Tells the fake what to answer. */
 function answer (fixture: Fixture, fake: FakeProvider, { token, api = {}, claims = {} }: Played, nonce: () => string): void {
   const { id, issuerPath = '', discovery } = fixture
+  const root = rootOf(issuerPath)
   const descriptor = catalogue[id]
   const issuer = fake.url + issuerPath
-  const base = descriptor?.kind === 'oidc' ? issuerPath : '/api'
+  const base = descriptor?.kind === 'oidc' ? root : '/api'
   for (const [key, value] of Object.entries(api)) {
     const [, method = '', path = ''] = /^(?:(GET|POST) )?(.*)$/.exec(key) ?? []
     fake.answers[`${method && `${method} `}${base}${path}`] = value
@@ -117,16 +122,16 @@ function answer (fixture: Fixture, fake: FakeProvider, { token, api = {}, claims
     fake.answers['/token'] = given
     return
   }
-  fake.answers[`${issuerPath}/.well-known/openid-configuration`] = {
+  fake.answers[`${root}/.well-known/openid-configuration`] = {
     issuer,
-    authorization_endpoint: `${issuer}/authorize`,
-    token_endpoint: `${issuer}/token`,
-    jwks_uri: `${issuer}/jwks`,
+    authorization_endpoint: `${fake.url}${root}/authorize`,
+    token_endpoint: `${fake.url}${root}/token`,
+    jwks_uri: `${fake.url}${root}/jwks`,
     token_endpoint_auth_methods_supported: ['client_secret_post'],
     ...Object.fromEntries(Object.entries(discovery ?? {}).map(([name, value]) => [name, typeof value === 'string' ? value.replace('{url}', fake.url) : value]))
   }
-  fake.answers[`${issuerPath}/jwks`] = fake.jwks
-  fake.answers[`${issuerPath}/token`] = (request: Received) => {
+  fake.answers[`${root}/jwks`] = fake.jwks
+  fake.answers[`${root}/token`] = (request: Received) => {
     const more = given(request)
     if (more instanceof Reply) return more
     const now = Math.floor(Date.now() / 1000)
@@ -142,7 +147,7 @@ const filled = (claims: Played['claims'] = {}, url: string) =>
 export function checkCalls (t: Test, { id, tokenCall, proof, token, issuerPath = '' }: Fixture, fake: FakeProvider): void {
   const descriptor = catalogue[id]
   if (tokenCall) {
-    const call = fake.requests.find(({ path }) => path === `${issuerPath}/token`)
+    const call = fake.requests.find(({ path }) => path === `${rootOf(issuerPath)}/token`)
     t.match({ ...Object.fromEntries(call?.query ?? []), ...Object.fromEntries(call?.form ?? []) }, tokenCall, 'the token call')
   }
   if (descriptor?.kind === 'oidc') return

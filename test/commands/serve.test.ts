@@ -1,0 +1,169 @@
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import t from 'tap'
+import { temporaryFolder } from '../helpers/app.ts'
+import { run, serve, type Child } from '../helpers/child.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { rogueProvider, type RogueProvider } from '../helpers/rogue-provider.ts'
+
+t.jobs = 3 // most of the time goes by waiting for processes
+
+/** The log, without what the first start says of its keys. */
+const lines = ({ stdout }: Child): Array<Record<string, unknown>> =>
+  stdout().split('\n').filter(Boolean).map(line => JSON.parse(line)).filter(({ audit }) => audit !== 'key_made')
+
+/** Starts a login at the rogue provider and sends its callback: the answer to come. */
+async function callback (url: string, rogue: RogueProvider): Promise<Response> {
+  const start = await fetch(`${url}/auth/rogue`, { redirect: 'manual' })
+  const query = new URLSearchParams(rogue.consent(String(start.headers.get('location')))).toString()
+  const [cookie = ''] = String(start.headers.get('set-cookie')).split(';')
+  return fetch(`${url}/auth/rogue/callback?${query}`, { headers: { cookie, accept: 'application/json' } })
+}
+
+t.test('the service says where it is and which callback URLs it wants, and SIGTERM ends it with exit code 0', async t => {
+  const rogue = await rogueProvider(t)
+  const child = await serve(t, { ...rogue.env, DEV_LOGIN: 'true' })
+  t.equal((await fetch(`${child.url}/livez`)).status, 200)
+  t.match(lines(child), [
+    { msg: /^listening on / },
+    { provider: 'rogue', callback_url: `${child.url}/auth/rogue/callback` },
+    { provider: 'dev', callback_url: `${child.url}/auth/dev/callback` },
+    { msg: 'ready', url: `${child.url}/auth/login`, issuer: child.url }
+  ].map(line => line as object))
+  child.process.kill('SIGTERM')
+  t.equal(await child.ended, 0)
+  t.match(lines(child).slice(-2), [{ msg: 'stopping' }, { msg: 'stopped' }])
+  t.equal(child.stderr(), '')
+  await t.rejects(fetch(`${child.url}/livez`))
+})
+
+t.test('a person at a terminal is told where to go', async t => {
+  const child = await serve(t, {}, { before: 'process.stdout.isTTY = true' })
+  await eventually('the address', () => child.stdout().includes(`Handstamp is ready: ${child.url}/auth/login`))
+  child.process.kill('SIGINT')
+  t.equal(await child.ended, 0)
+})
+
+t.test('what is odd but possible is a warning in the log', async t => {
+  const rogue = await rogueProvider(t)
+  const child = await serve(t, { ...rogue.env, GOOGLE_CLIENT_ID: 'x', GOOGLE_CLIENT_SECRET: 'y', GOOGLE_ISSUER: rogue.issuer })
+  t.match(lines(child), [{ level: 40, msg: /OIDC_ROGUE_EMAIL_DOMAINS/ }].map(line => line as object))
+})
+
+t.test('L23 a login that is under way at SIGTERM is finished', async t => {
+  const rogue = await rogueProvider(t)
+  const child = await serve(t, rogue.env)
+  let release = () => {}
+  const released = new Promise<void>(resolve => { release = resolve })
+  rogue.handlers['/jwks'] = async (_request, response) => {
+    delete rogue.handlers['/jwks']
+    await released
+    const answer = await fetch(`${rogue.issuer}/jwks`)
+    response.setHeader('content-type', 'application/json').end(await answer.text())
+  }
+  const answer = callback(child.url, rogue)
+  await eventually('the callback', () => rogue.requests.includes('/jwks'))
+  child.process.kill('SIGTERM')
+  await eventually('stopping', () => child.stdout().includes('"msg":"stopping"'))
+  await t.rejects(fetch(`${child.url}/livez`), 'no new connection')
+  release()
+  t.equal((await (await answer).json() as { user: { sub: string } }).user.sub, 'rogue|7')
+  t.equal(await child.ended, 0)
+})
+
+t.test('L24 a second SIGTERM ends it at once, whatever is under way', async t => {
+  const rogue = await rogueProvider(t)
+  const child = await serve(t, rogue.env)
+  rogue.handlers['/token'] = () => {}
+  const answer = callback(child.url, rogue).then(response => response.text())
+  await eventually('the callback', () => rogue.requests.includes('/token'))
+  const lost = t.rejects(answer)
+  child.process.kill('SIGTERM')
+  await eventually('stopping', () => child.stdout().includes('"msg":"stopping"'))
+  const from = Date.now()
+  child.process.kill('SIGTERM')
+  t.equal(await child.ended, 1)
+  t.ok(Date.now() - from < 3000)
+  await lost
+})
+
+t.test('L31 a log that nobody reads any more does not end the service', async t => {
+  const child = await serve(t)
+  child.process.stdout?.destroy()
+  for (let time = 0; time < 50; time++) t.equal((await fetch(`${child.url}/auth/providers`)).status, 200)
+  child.process.kill('SIGTERM')
+  t.equal(await child.ended, 0)
+})
+
+t.test('L32 a log that nobody reads for now holds up neither requests nor the end', async t => {
+  const child = await serve(t, { LOG_LEVEL: 'debug' })
+  child.process.stdout?.pause()
+  let slowest = 0
+  for (let time = 0; time < 40; time++) {
+    const from = Date.now()
+    const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(`${child.url}/auth/nobody`))) // a refusal with its stack: a kilobyte of log
+    await Promise.all(answers.map(answer => answer.text()))
+    slowest = Math.max(slowest, Date.now() - from)
+  }
+  t.ok(slowest < 3000, `${slowest} ms`)
+  const stopped = once(child.process, 'exit')
+  const from = Date.now()
+  child.process.kill('SIGTERM')
+  t.equal((await stopped)[0], 0)
+  t.ok(Date.now() - from < 5000)
+})
+
+t.test('L31 an error that nobody caught is logged and ends the service with exit code 1', async t => {
+  const child = await serve(t, {}, { before: "process.on('SIGWINCH', () => { throw new Error('out of the blue') })" })
+  child.process.kill('SIGWINCH')
+  t.equal(await child.ended, 1)
+  t.match(lines(child).find(({ level }) => level === 60), { msg: /nobody caught/, err: { message: 'out of the blue' } })
+})
+
+t.test('L31 so does a rejection that nobody handled', async t => {
+  const child = await serve(t, {}, { before: "process.on('SIGWINCH', () => { Promise.reject(new Error('out of the blue')) })" })
+  child.process.kill('SIGWINCH')
+  t.equal(await child.ended, 1)
+  t.match(child.stdout(), 'out of the blue')
+})
+
+t.test('a port in use is told in one line, with exit code 1', async t => {
+  const squatter = createServer()
+  await new Promise<void>(resolve => squatter.listen(0, 'localhost', resolve))
+  t.teardown(() => squatter.close())
+  const port = String((squatter.address() as AddressInfo).port)
+  const child = run(t, { PORT: port, PUBLIC_URL: `http://localhost:${port}`, DATA_DIR: temporaryFolder(t), SIGNING_ALG: 'ES256' })
+  t.equal(await child.ended, 1)
+  t.match(child.stderr(), /^handstamp cannot start: .*EADDRINUSE/)
+  t.equal(child.stderr().trimEnd().split('\n').length, 1)
+})
+
+t.test('a DATA_DIR that cannot be one is told in one line, with exit code 1', async t => {
+  const file = join(temporaryFolder(t), 'file')
+  writeFileSync(file, '')
+  const child = run(t, { DATA_DIR: file })
+  t.equal(await child.ended, 1)
+  t.match(child.stderr(), /^handstamp cannot start: .*\n$/)
+})
+
+t.test('R78 a bad configuration is told in full, with exit code 1', async t => {
+  const child = run(t, { PORT: 'http', TOKEN_TTL: 'soon', SECRET: 'not-long-enough' })
+  t.equal(await child.ended, 1)
+  t.match(child.stderr(), /3 problems[^]*PORT must be[^]*for example: PORT=3000[^]*SECRET[^]*TOKEN_TTL/)
+  t.notMatch(child.stderr(), 'not-long-enough')
+  t.equal(child.stdout(), '')
+})
+
+t.test('R76 DEBUG prints no secret of ours', async t => {
+  const rogue = await rogueProvider(t)
+  const child = await serve(t, { ...rogue.env, DEBUG: '*', LOG_LEVEL: 'trace' })
+  t.equal((await callback(child.url, rogue)).status, 200)
+  rogue.token = { error: 'invalid_grant' }
+  t.equal((await callback(child.url, rogue)).status, 502)
+  child.process.kill('SIGTERM')
+  await child.ended
+  t.equal(child.stderr(), '')
+  t.notMatch(child.stdout(), /rogue-secret|code-\d-of-the-rogue|provider-access-token|ada@example/)
+})

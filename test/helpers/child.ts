@@ -1,0 +1,49 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Environment } from '../../src/config/environment.ts'
+import { freePort, temporaryFolder, type Teardown } from './app.ts'
+import { eventually } from './eventually.ts'
+
+const server = fileURLToPath(new URL('../../src/server.js', import.meta.url))
+
+/** The program as an operator runs it. */
+export interface Child {
+  process: ChildProcess
+  stdout (): string
+  stderr (): string
+  /** Its exit code, or the signal that ended it. */
+  ended: Promise<number | string>
+}
+
+interface Options {
+  args?: string[]
+  /** A module that runs before it. */
+  before?: string
+}
+
+export function run (t: Teardown, env: Environment = {}, { args = [], before }: Options = {}): Child {
+  const first = before === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(before)}`]
+  const child = spawn(process.execPath, [...first, server, ...args], { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  let [out, error] = ['', '']
+  child.stdout.on('data', chunk => { out += String(chunk) }).on('error', () => {})
+  child.stderr.on('data', chunk => { error += String(chunk) })
+  const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string)
+  t.teardown(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  return { process: child, stdout: () => out, stderr: () => error, ended }
+}
+
+/** The service on a port of its own, once it is ready. */
+export async function serve (t: Teardown, env: Environment = {}, options: Options = {}): Promise<Child & { url: string }> {
+  const port = await freePort()
+  const url = `http://localhost:${port}`
+  const child = run(t, { PUBLIC_URL: url, PORT: String(port), DATA_DIR: temporaryFolder(t), SIGNING_ALG: 'ES256', ...env }, options)
+  let over = false
+  child.ended.then(() => { over = true }, () => {})
+  await eventually('ready', () => over || child.stdout().includes('"msg":"ready"'))
+  if (over) throw new Error(`the service ended: ${child.stderr()}`)
+  return { ...child, url }
+}

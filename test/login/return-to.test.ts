@@ -1,0 +1,83 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { foreignOrigin, loadReturnTo } from '../../src/login/return-to.ts'
+import { buildTestApp } from '../helpers/app.ts'
+
+const rules = {
+  publicUrl: 'https://auth.example.com',
+  allowedOrigins: ['https://app.example.com', 'http://localhost:5173', 'https://*.preview.example.com'],
+  fallback: '/auth/account'
+}
+
+// Pieces that parsers disagree about, in any order; then anything at all.
+const piece = fc.constantFrom('/', '//', '\\', '.', '..', '/..', '/.', '%2e', '%2f', '%5c', '%09', '%0a', '%00', '%', '?', '#', '@', ':', ';', '&', '=', '*',
+  '[', ']', 'http:', 'https:', 'HTTPS:', 'javascript:', 'data:', 'http://', 'https://', 'https:/', 'evil.test', 'auth.example.com', 'app.example.com',
+  'a.preview.example.com', 'preview.example.com', 'localhost:5173', '127.0.0.1', ':443', ':8443', 'auth', '/auth', '/auth/account', '/auth/logout', 'logout',
+  '%61uth', 'AUTH', 'user', 'x', 'é', '。', '／', '\t', '\n', '\r', ' ', '\u0000', '\u202e', '\ufeff')
+const anything = fc.oneof(
+  { weight: 8, arbitrary: fc.array(piece, { maxLength: 9 }).map(pieces => pieces.join('')) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(fc.constantFrom('/', 'https://app.example.com/', 'https://auth.example.com/'), fc.array(piece, { maxLength: 6 }))
+      .map(([start, pieces]) => start + pieces.join(''))
+  },
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 30 }) },
+  { weight: 1, arbitrary: fc.webUrl({ withQueryParameters: true, withFragments: true }) }
+)
+
+const isAllowed = (origin: string): boolean => origin === rules.publicUrl || origin === 'https://app.example.com' || origin === 'http://localhost:5173' ||
+  /^https:\/\/[^./]+\.preview\.example\.com$/.test(origin)
+
+t.test('R44 whatever is asked for, a browser that follows the answer stays with us or an allowed origin', async t => {
+  let accepted = 0
+  fc.assert(fc.property(anything, value => {
+    const target = loadReturnTo(value, rules)
+    if (target === undefined) return
+    accepted++
+    // As a browser resolves a Location header
+    const { origin, pathname, username, password, protocol } = new URL(target, `${rules.publicUrl}/auth/rogue/callback`)
+    if (!isAllowed(origin) || username || password || !/^https?:$/.test(protocol)) throw new Error(`${target} leads to ${origin}`)
+    if (!/^[\x21-\x7e]+$/.test(target) || target.includes('\\')) throw new Error(`${target} has characters that parsers disagree about`)
+    if (target.startsWith('//')) throw new Error(`${target} is scheme-relative`)
+    if (origin === rules.publicUrl && /^\/+auth(\/|$)/i.test(decodeURIComponent(pathname)) && !['/auth/account', '/auth/authorize'].includes(pathname)) {
+      throw new Error(`${target} is a path of ours that does things`)
+    }
+  }), { numRuns: 20_000 })
+  t.ok(accepted > 500, `${accepted} were accepted: the property says something`)
+})
+
+t.test('R44 a target is in its normal form: judged again, it is the same', async t => {
+  fc.assert(fc.property(anything, value => {
+    const target = loadReturnTo(value, rules)
+    return target === undefined || loadReturnTo(target, rules) === target
+  }), { numRuns: 5_000 })
+  t.pass('five thousand times')
+})
+
+t.test('R44 every path of an allowed origin may be a target', async t => {
+  const path = fc.array(fc.stringMatching(/^[a-z0-9~_-]{1,8}$/), { maxLength: 4 }).map(parts => `/${parts.join('/')}`)
+  fc.assert(fc.property(path, fc.constantFrom('', '?a=b', '?a=b&c#d', '#x'), (path, rest) => {
+    fc.pre(!/^\/auth(\/|$)/.test(path))
+    return loadReturnTo(path + rest, rules) === path + rest &&
+      loadReturnTo(`https://app.example.com${path}${rest}`, rules) === `https://app.example.com${path}${rest}` &&
+      loadReturnTo(rules.publicUrl + path + rest, rules) === path + rest
+  }))
+  t.pass('a hundred times')
+})
+
+t.test('R44 a start that is refused sends nobody anywhere and sets no cookie, whatever was asked for', async t => {
+  const { app } = await buildTestApp(t, { ALLOWED_ORIGINS: rules.allowedOrigins.join() })
+  const ours = { ...rules, publicUrl: 'http://localhost:3000' }
+  await fc.assert(fc.asyncProperty(anything, async value => {
+    const answer = await app.inject(`/auth/dev?${new URLSearchParams({ return_to: value }).toString()}`)
+    const sent = answer.statusCode === 302 && answer.cookies.length === 1
+    const refused = answer.statusCode === 400 && answer.cookies.length === 0 && answer.headers['location'] === undefined
+    return loadReturnTo(value.replace(/[\ud800-\udfff]/gu, '\ufffd'), ours) === undefined ? refused : sent
+  }), { numRuns: 1_000 })
+  t.pass('a thousand times')
+})
+
+t.test('a target of another origin is told from one of ours', async t => {
+  t.equal(foreignOrigin('/page'), undefined)
+  t.equal(foreignOrigin('https://app.example.com/page'), 'https://app.example.com')
+})

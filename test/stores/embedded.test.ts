@@ -1,0 +1,260 @@
+import fs, { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import { join } from 'node:path'
+import { open } from 'lmdb'
+import t from 'tap'
+import { buildApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { EmbeddedStore } from '../../src/stores/embedded.ts'
+import { assertWhole } from '../../src/stores/lmdb-file.ts'
+import { temporaryFolder, type Teardown } from '../helpers/app.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { conformance } from './conformance.ts'
+
+conformance(t, async t => {
+  const dataDir = temporaryFolder(t)
+  return { settings: { dataDir }, open: () => opened(t, dataDir) }
+})
+
+async function opened (t: Teardown, folder: string, clock?: () => number): Promise<EmbeddedStore> {
+  const store = await EmbeddedStore.open(folder, clock)
+  t.teardown(() => store.close())
+  return store
+}
+
+/** The file of a store that holds 600 entries and is closed. */
+async function filledFile (t: Teardown): Promise<string> {
+  const folder = temporaryFolder(t)
+  const store = await EmbeddedStore.open(folder)
+  await Promise.all(Array.from({ length: 600 }, (_, number) => store.put(`things/${number}`, 'x'.repeat(300))))
+  await store.put('things/large', 'x'.repeat(20_000))
+  await store.close()
+  return join(folder, 'handstamp.mdb')
+}
+
+/** Entries in the file, over or not. */
+async function entriesIn (folder: string): Promise<number> {
+  const file = open({ path: join(folder, 'handstamp.mdb'), noSubdir: true, encoding: 'binary' })
+  const count = file.getKeysCount()
+  await file.close()
+  return count
+}
+
+t.test('R41 the files are for us alone, and so is a folder we made', async t => {
+  const folder = join(temporaryFolder(t), 'made', 'for us')
+  await (await EmbeddedStore.open(folder)).close()
+  t.equal(statSync(folder).mode & 0o777, 0o700)
+  t.same(readdirSync(folder).sort(), ['handstamp.mdb', 'handstamp.mdb-lock'])
+  for (const file of readdirSync(folder)) t.equal(statSync(join(folder, file)).mode & 0o777, 0o600, file)
+})
+
+t.test('a sweep leaves nothing that is over, and takes nothing that lives', async t => {
+  const folder = temporaryFolder(t)
+  let now = 1_000_000
+  const store = await opened(t, folder, () => now * 1000)
+  const put = (kind: string, count: number, end?: number) =>
+    Promise.all(Array.from({ length: count }, (_, number) => store.put(`${kind}/${number}`, 'x', end)))
+  await put('short', 3_000, now + 10)
+  await put('long', 2_500, now + 100)
+  await put('for-ever', 50)
+  await store.announce('news', now + 10)
+  now += 10
+  while (await store.sweep() > 0 && await entriesIn(folder) > 2_553);
+  t.equal(await entriesIn(folder), 2_550 + 2, 'the format and the counter of news besides')
+  now += 90
+  for (let sweep = 0; sweep < 3; sweep++) await store.sweep()
+  t.equal(await entriesIn(folder), 50 + 2)
+  await store.put('short/1', 'x', now + 10)
+  t.equal(await store.get('for-ever/1'), 'x')
+})
+
+t.test('a store sweeps by itself', async t => {
+  const folder = temporaryFolder(t)
+  const store = await opened(t, folder)
+  await Promise.all(Array.from({ length: 20 }, (_, number) => store.put(`things/${number}`, 'x', 1)))
+  await eventually('it is swept', async () => await entriesIn(folder) === 1)
+})
+
+t.test('processes that start at once on an empty folder share one store', async t => {
+  for (let round = 0; round < 20; round++) {
+    const folder = join(temporaryFolder(t), 'data')
+    const stores = await Promise.all([opened(t, folder), opened(t, folder), opened(t, folder)])
+    const claims = await Promise.all(stores.map(store => store.claim('things/a', 'x')))
+    t.equal(claims.filter(Boolean).length, 1)
+    t.same(readdirSync(folder).sort(), ['handstamp.mdb', 'handstamp.mdb-lock'], 'no draft is left')
+  }
+})
+
+t.test('a folder that cannot be written is told as it is', async t => {
+  const file = join(temporaryFolder(t), 'file')
+  writeFileSync(file, '')
+  await t.rejects(EmbeddedStore.open(join(file, 'folder')), { code: 'ENOTDIR' })
+  mkdirSync(`${file}.d/handstamp.mdb-lock`, { recursive: true })
+  await t.rejects(EmbeddedStore.open(`${file}.d`), { name: 'StoreError', message: /cannot be (made|opened)/ })
+})
+
+t.test('a store that is closed serves nothing', async t => {
+  const store = await EmbeddedStore.open(temporaryFolder(t))
+  await store.close()
+  await t.rejects(store.get('things/a'), { name: 'StoreError' })
+  await t.rejects(store.put('things/a', 'x'), { name: 'StoreError' })
+  await t.rejects(store.ping(), { name: 'StoreError' })
+})
+
+const damages: Record<string, (path: string) => void> = {
+  'no byte at all': path => truncateSync(path),
+  'a first page that ends early': path => truncateSync(path, 100),
+  'no second page': path => truncateSync(path, 4_096),
+  'half of the file': path => truncateSync(path, statSync(path).size / 2),
+  'all but the end': path => truncateSync(path, 4_096 * Math.ceil(statSync(path).size / 4_096 - 5)),
+  'garbage at the start': path => overwrite(path, 0, 4_096),
+  'garbage in the second page': path => overwrite(path, 4_096, 4_096),
+  'zeros at the start': path => overwrite(path, 0, 8_192, () => 0),
+  'garbage in the middle': path => overwrite(path, 8_192, statSync(path).size - 8_192),
+  'zeros in the middle': path => overwrite(path, 8_192, statSync(path).size - 8_192, () => 0),
+  'pages that point outside': path => overwritePages(path, page => page.fill(0xff, 24, 60)),
+  'pages with more than fits': path => overwritePages(path, page => page.fill(0xff, 20, 22)),
+  'a text': path => writeFileSync(path, 'Dear diary,\n'.repeat(1_000)),
+  'an entry outside its page': path => overwritePages(path, page => page.writeUInt16LE(0xfff0, 24)),
+  'an entry larger than its page': path => overwritePages(path, page => page.writeUInt16LE(0xffff, (24 + page.readUInt16LE(24)) % 4_000)),
+  'a large value that does not end': path => overwritePages(path, page => { if (page.readUInt16LE(18) === 4) page.writeUInt32LE(1_000, 20) }),
+  'pages of another version': path => overwritePages(path, page => page.writeUInt16LE(3, 28), 0),
+  'first pages that are no such': path => overwritePages(path, page => page.writeUInt16LE(2, 18), 0),
+  'an SQLite file': path => writeFileSync(path, Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(8_192, 1)]))
+}
+
+function overwrite (path: string, from: number, length: number, byte = (at: number) => (at * 7 + 13) & 0xff): void {
+  const bytes = readFileSync(path)
+  for (let at = from; at < from + length; at++) bytes[at] = byte(at)
+  writeFileSync(path, bytes)
+}
+
+function overwritePages (path: string, change: (page: Buffer) => void, from = 8_192): void {
+  const bytes = readFileSync(path)
+  for (let at = from; at < bytes.length; at += 4_096) change(bytes.subarray(at, at + 4_096))
+  writeFileSync(path, bytes)
+}
+
+for (const [what, damage] of Object.entries(damages)) {
+  t.test(`L22 a file with ${what} is refused, and left as it is`, async t => {
+    const path = await filledFile(t)
+    damage(path)
+    const before = readFileSync(path)
+    const message = `the store ${path} is damaged: restore a backup, or move it away to start empty`
+    await t.rejects(EmbeddedStore.open(join(path, '..')), { name: 'StoreError', message })
+    t.ok(readFileSync(path).equals(before))
+  })
+}
+
+t.test('L22 the service does not start on a damaged store', async t => {
+  const path = await filledFile(t)
+  truncateSync(path)
+  await t.rejects(buildApp(loadConfig({ DATA_DIR: join(path, '..') })), { name: 'StoreError', message: /is damaged: restore a backup/ })
+  t.equal(statSync(path).size, 0)
+})
+
+t.test('L22 another program\'s LMDB file, and one of a newer version, are refused and left as they are', async t => {
+  for (const [key, value] of [['a', 'b'], ['format', 'x'], ['format', '\0\0\0\0handstamp 2']] as const) {
+    const folder = temporaryFolder(t)
+    const path = join(folder, 'handstamp.mdb')
+    const file = open({ path, noSubdir: true, encoding: 'binary' })
+    await file.put(key, Buffer.from(value))
+    await file.close()
+    await t.rejects(EmbeddedStore.open(folder), { name: 'StoreError', message: /written by something else|cannot be opened/ })
+    const again = open({ path, noSubdir: true, encoding: 'binary' })
+    t.equal(String(again.get(key)), value)
+    t.equal(again.getKeysCount(), 1)
+    await again.close()
+  }
+})
+
+t.test('L22 a good file may be shorter than it says: what is missing is free', async t => {
+  // The engine may free pages at the end of the file before it ever wrote them.
+  let found = 0
+  for (let start = 1; start <= 40 && found < 3; start++) {
+    let seed = start
+    const random = (below: number) => (seed = seed * 48_271 % 2_147_483_647) % below
+    const path = join(temporaryFolder(t), 'handstamp.mdb')
+    const file = open({ path, noSubdir: true, encoding: 'binary' })
+    const keys: string[] = []
+    file.transactionSync(() => file.putSync('format', Buffer.from('\0\0\0\0handstamp 1')))
+    for (let step = 0; step < 8 && !isShort(path); step++) {
+      file.transactionSync(() => {
+        const isAdding = step % 2 === 0
+        for (let count = random(isAdding ? 1_500 : keys.length + 1); count > 0; count--) {
+          if (isAdding) file.putSync(keys[keys.push(`things/${random(1e9)}`) - 1] ?? '', Buffer.alloc(200))
+          else file.removeSync(keys.splice(random(keys.length), 1)[0] ?? '')
+        }
+      })
+    }
+    await file.close()
+    if (!isShort(path)) continue
+    found++
+    const store = await opened(t, join(path, '..'))
+    t.equal((await store.list('things/')).length, new Set(keys).size)
+  }
+  t.equal(found, 3)
+})
+
+const isShort = (path: string): boolean => {
+  const bytes = readFileSync(path)
+  const [first = 0n, second = 0n] = [0, 4_096].map(at => bytes.readBigUInt64LE(at + 152))
+  return bytes.length < (Number(bytes.readBigUInt64LE(first > second ? 144 : 4_096 + 144)) + 1) * 4_096
+}
+
+t.test('L21 after the machine went down in the middle of a write, all that was acknowledged is there', async t => {
+  const folder = temporaryFolder(t)
+  const path = join(folder, 'handstamp.mdb')
+  const store = await EmbeddedStore.open(folder)
+  await Promise.all(Array.from({ length: 300 }, (_, number) => store.put(`things/${number}`, 'x'.repeat(300))))
+  await store.put('things/0', 'acknowledged')
+  copyFileSync(path, `${path}.before`)
+  await store.put('things/1', 'lost')
+  await store.close()
+
+  // Of the last write only its meta page reached the disk, marked as not yet flushed, by another boot of the machine.
+  const [before, after] = [readFileSync(`${path}.before`), readFileSync(path)]
+  const newest = after.readBigUInt64LE(152) > after.readBigUInt64LE(4_096 + 152) ? 0 : 4_096
+  after.copy(before, newest + 24, newest + 24, newest + 168)
+  before.writeUInt16LE(before.readUInt16LE(newest + 52) | 0x1000, newest + 52)
+  before.writeBigInt64LE(before.readBigInt64LE(newest + 160) ^ 1n, newest + 160)
+  const crashed = temporaryFolder(t)
+  writeFileSync(join(crashed, 'handstamp.mdb'), before)
+
+  const again = await opened(t, crashed)
+  t.equal(await again.get('things/0'), 'acknowledged')
+  t.equal(await again.get('things/1'), 'x'.repeat(300))
+  await again.put('things/1', 'written')
+  t.equal(await again.get('things/1'), 'written')
+  t.equal((await again.list('things/')).length, 300)
+})
+
+t.test('L21 where the boot of the machine is not known, only what was flushed is relied on', async t => {
+  const path = await filledFile(t)
+  const bytes = readFileSync(path)
+  for (const at of [0, 4_096]) {
+    bytes.writeUInt16LE(bytes.readUInt16LE(at + 52) | 0x1000, at + 52)
+    bytes.writeBigUInt64LE(1_000_000n, at + 136)
+  }
+  writeFileSync(path, bytes)
+  t.throws(() => assertWhole(path), { name: 'StoreError' })
+  const { readFileSync: original } = fs
+  t.teardown(() => {
+    fs.readFileSync = original
+    syncBuiltinESMExports()
+  })
+  fs.readFileSync = () => { throw new Error('there is no such file') }
+  syncBuiltinESMExports()
+  assertWhole(path)
+})
+
+t.test('L22 a crash of the process alone is no reason to go back: what it wrote must be whole', async t => {
+  const path = await filledFile(t)
+  const bytes = readFileSync(path)
+  const newest = bytes.readBigUInt64LE(152) > bytes.readBigUInt64LE(4_096 + 152) ? 0 : 4_096
+  bytes.writeUInt16LE(bytes.readUInt16LE(newest + 52) | 0x1000, newest + 52)
+  bytes.writeBigUInt64LE(bytes.readBigUInt64LE(newest + 152) + 2n, newest + 152)
+  bytes.writeBigUInt64LE(1_000_000n, newest + 136)
+  writeFileSync(path, bytes)
+  await t.rejects(EmbeddedStore.open(join(path, '..')), { name: 'StoreError', message: /is damaged/ })
+})

@@ -1,0 +1,257 @@
+import t from 'tap'
+import { EmbeddedStore } from '../../src/stores/embedded.ts'
+import { openStore } from '../../src/stores/index.ts'
+import { RedisStore } from '../../src/stores/redis.ts'
+import { StoreError } from '../../src/stores/store.ts'
+import { freePort, temporaryFolder, type Teardown } from '../helpers/app.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { redisServer } from '../helpers/redis-server.ts'
+import { conformance } from './conformance.ts'
+
+const seconds = () => Math.floor(Date.now() / 1000)
+const shared = await redisServer(t)
+
+/** A store on an empty Redis of its own, and what it told its watcher. */
+async function scene (t: Teardown, ...settings: string[]) {
+  const redis = await redisServer(t, ...settings)
+  const told: Array<Error | undefined> = []
+  const store = await RedisStore.connect(redis.url, Date.now, error => { told.push(error) })
+  t.teardown(() => store.close())
+  return { redis, store, told }
+}
+
+/** How long something took to be refused by a store that does not answer. */
+async function msToRefuse (asked: Promise<unknown>): Promise<number> {
+  const from = performance.now()
+  const error = await asked.then(() => undefined, (error: unknown) => error)
+  if (!(error instanceof StoreError)) throw new Error('the store should have refused', { cause: error })
+  return performance.now() - from
+}
+
+// Both wait as long as a start waits for Redis: they do so beside the other tests.
+const unreachable = RedisStore.connect(`redis://127.0.0.1:${await freePort()}`).catch((error: unknown) => error)
+const stranger = RedisStore.connect(shared.url.replace('//', '//nobody:wrong@')).catch((error: unknown) => error)
+
+conformance(t, async t => {
+  await shared.client.flushall()
+  return {
+    settings: { dataDir: '', redisUrl: shared.url },
+    async open () {
+      const store = await openStore({ dataDir: '', redisUrl: shared.url }, Date.now)
+      t.teardown(() => store.close())
+      return store
+    }
+  }
+})
+
+for (const policy of ['allkeys-lru', 'allkeys-lfu', 'allkeys-random']) {
+  t.test(`L19 a Redis that would evict what we keep (${policy}) is refused`, async t => {
+    const redis = await redisServer(t, '--maxmemory-policy', policy)
+    await t.rejects(RedisStore.connect(redis.url), { name: 'StoreError', message: new RegExp(`${policy}.*noeviction`) })
+    t.equal(await redis.client.dbsize(), 0)
+  })
+}
+
+t.test('L18 a replica is refused', async t => {
+  const redis = await redisServer(t, '--replicaof', '127.0.0.1', shared.url.split(':').at(-1) ?? '')
+  await eventually('it follows its primary', async () => (await redis.client.info('replication')).includes('master_link_status:up'))
+  await t.rejects(RedisStore.connect(redis.url), { name: 'StoreError', message: /replica/ })
+})
+
+t.test('L19 noeviction is what it takes to be silent', async t => {
+  const { store, told } = await scene(t, '--maxmemory-policy', 'noeviction')
+  await store.ping()
+  t.same(told, [])
+})
+
+t.test('L19 any other policy is warned about', async t => {
+  const { store, told } = await scene(t, '--maxmemory-policy', 'volatile-lru')
+  await store.ping()
+  t.match(told[0], { name: 'StoreError', message: /volatile-lru.*noeviction/ })
+})
+
+t.test('L19 a policy that cannot be read is warned about', async t => {
+  t.capture(console, 'warn') // the client says so, too
+  const redis = await redisServer(t)
+  await redis.client.call('ACL', 'SETUSER', 'limited', 'on', '>pass', '~*', '+@all', '-info')
+  const told: Array<Error | undefined> = []
+  const store = await RedisStore.connect(redis.url.replace('//', '//limited:pass@'), Date.now, error => { told.push(error) })
+  t.teardown(() => store.close())
+  t.ok(told.some(error => /noeviction/.test(error?.message ?? '')))
+  await store.put('things/a', 'one')
+  t.equal(await store.get('things/a'), 'one')
+})
+
+t.test('L16 L17 a Redis that hangs is given up within a second, and comes back by itself', async t => {
+  const { redis, store, told } = await scene(t)
+  await store.put('things/a', 'one')
+  redis.pause()
+  const asked = {
+    get: store.get('things/a'),
+    put: store.put('things/b', 'x'),
+    claim: store.claim('things/c', 'x'),
+    replace: store.replace('things/a', 'one', 'two'),
+    replaceLine: store.replaceLine('things/a', 'one', 'two'),
+    remove: store.remove('things/d'),
+    list: store.list('things/'),
+    announce: store.announce('news', seconds() + 60),
+    newsAfter: store.newsAfter(0),
+    count: store.count('numbers'),
+    ping: store.ping()
+  }
+  for (const [name, answer] of Object.entries(asked)) t.ok(await msToRefuse(answer) < 1_000, name)
+  for (let attempt = 0; attempt < 5; attempt++) t.ok(await msToRefuse(store.get('things/a')) < 1_000)
+  redis.resume()
+  await eventually('it is back', () => store.ping().then(() => true, () => false))
+  t.equal(await store.get('things/a'), 'one')
+  t.match(told, [Error, undefined], 'one problem, one recovery')
+})
+
+t.test('L16 a Redis that is gone is refused at once, and what it kept is there when it is back', async t => {
+  const { redis, store, told } = await scene(t)
+  await store.put('things/a', 'one', seconds() + 600)
+  await store.count('numbers')
+  await redis.kill()
+  await eventually('it is noticed', () => store.ping().then(() => false, () => true))
+  for (let attempt = 0; attempt < 20; attempt++) t.ok(await msToRefuse(store.put('things/b', 'x')) < 200)
+  await redis.start()
+  await eventually('it is back', () => store.ping().then(() => true, () => false))
+  t.equal(await store.get('things/a'), 'one')
+  t.ok(await store.replace('things/a', 'one', 'two'), 'scripts work in a Redis that has forgotten them')
+  t.equal(await store.count('numbers'), 2)
+  t.match(told, [Error, undefined])
+})
+
+t.test('scripts that Redis was told to forget are sent again', async t => {
+  const { redis, store } = await scene(t)
+  await store.put('things/a', 'one')
+  await redis.client.script('FLUSH')
+  await Promise.all([store.put('things/b', 'x'), store.replace('things/a', 'one', 'two'), store.announce('news', seconds() + 60)])
+  await redis.client.script('FLUSH')
+  t.ok((await store.replaceLine('things/a', 'tw', 'three')).replaced)
+  t.equal(await store.get('things/a'), 'three')
+  t.equal(await store.get('things/b'), 'x')
+})
+
+t.test('L18 a swap that Redis gets to too late is not made: we have said that it was not', async t => {
+  const { redis, store } = await scene(t)
+  await store.put('things/a', 'one')
+  await store.put('things/b', 'one\nrest')
+  t.ok(await store.replace('things/a', 'one', 'two'))
+  t.ok((await store.replaceLine('things/b', 'one', 'two')).replaced)
+  await redis.client.config('RESETSTAT')
+  redis.pause()
+  const swaps = [store.replace('things/a', 'two', 'three'), store.replaceLine('things/b', 'two', 'three')]
+  for (const swap of swaps) await msToRefuse(swap)
+  redis.resume()
+  await eventually('Redis got to both', async () => (await redis.client.info('commandstats')).includes('cmdstat_get:calls=2'))
+  t.equal(await redis.client.get('handstamp:things/a'), 'two')
+  t.equal(await redis.client.get('handstamp:things/b'), 'two\nrest')
+})
+
+t.test('L18 whoever swaps too late for Redis hears it, and the next swap is in time', async t => {
+  const { redis, store } = await scene(t)
+  await store.put('things/a', 'one')
+  await eventually('one is late and yet answered', async () => {
+    redis.pause()
+    const swap = store.replace('things/a', 'one', 'two').then(() => 'made', (error: Error) => error.message)
+    await new Promise(resolve => setTimeout(resolve, 440))
+    redis.resume()
+    return await swap === 'Redis came to a swap too late'
+  })
+  t.equal(await store.get('things/a'), 'one')
+  t.ok(await store.replace('things/a', 'one', 'two'))
+})
+
+t.test('what was given up is not sent again when Redis is back', async t => {
+  const { redis, store } = await scene(t)
+  redis.pause()
+  await Promise.all(Array.from({ length: 5 }, () => msToRefuse(store.count('numbers'))))
+  redis.resume()
+  await eventually('it is back', () => store.ping().then(() => true, () => false))
+  t.ok(await store.count('numbers') <= 6)
+})
+
+t.test('L25 a jump of our clock does not keep swaps from being in time', async t => {
+  const { store } = await scene(t)
+  await store.put('things/a', '0')
+  const now = Date.now
+  for (const [round, jumpMs] of [-3_600_000, 3_600_000, -1_000, 1_000].entries()) {
+    const restore = t.intercept(Date, 'now', { value: () => now() + jumpMs })
+    t.ok(await store.replace('things/a', String(round), String(round + 1)), `${jumpMs} ms`)
+    restore.restore()
+  }
+})
+
+t.test('how long Redis was away is known afterwards', async t => {
+  let traveled = 0
+  const redis = await redisServer(t)
+  const store = await RedisStore.connect(redis.url, () => Date.now() + traveled * 1000)
+  t.teardown(() => store.close())
+  const start = seconds()
+  const between = (low: number, high: number, since = start) => {
+    const away = store.secondsAway(since)
+    t.ok(away >= low && away <= high, `${away} of ${low} to ${high}`)
+  }
+  const outage = async (from: number, to: number) => {
+    traveled = from
+    redis.pause()
+    await msToRefuse(store.ping())
+    traveled = to
+    between(to - from, to - from + 3, start + from - 1)
+    redis.resume()
+    await eventually('it is back', () => store.ping().then(() => true, () => false))
+  }
+  between(0, 0)
+  await outage(10, 110)
+  traveled = 120
+  between(100, 103)
+  between(0, 3, start + 110)
+  between(0, 0, start + 1_000)
+  await outage(130, 150)
+  traveled = 160
+  between(120, 125, start)
+  await outage(1_000, 1_010)
+  between(10, 12, start)
+})
+
+t.test('nothing grows: an index ends with what it indexes', async t => {
+  const { redis, store } = await scene(t)
+  const end = seconds() + 1
+  await Promise.all(Array.from({ length: 500 }, (_, number) => store.put(`folder/1/${number}`, 'x', end)))
+  await store.put('folder/2/a', 'x', end)
+  await store.put('folder/2/a', 'x', end + 600)
+  await store.remove('folder/2/a')
+  await store.put('folder/3/a', 'x', end)
+  await store.put('folder/3/b', 'x')
+  await eventually('the end has come', async () => Date.now() > end * 1000 && await redis.client.get('handstamp:folder/3/a') === null)
+  await store.put('folder/1/new', 'x', end + 600)
+  t.equal(await redis.client.zcard('handstamp:folder/1/'), 1)
+  t.ok(await redis.client.ttl('handstamp:folder/1/') > 500)
+  await store.remove('folder/1/new')
+  t.equal(await redis.client.ttl('handstamp:folder/3/'), -1, 'what lasts is indexed as long')
+  await store.remove('folder/3/b')
+  await eventually('all is gone', async () => await redis.client.dbsize() === 0)
+})
+
+t.test('nothing grows: news goes when other news comes', async t => {
+  const { redis, store } = await scene(t)
+  const end = seconds() + 1
+  await Promise.all(Array.from({ length: 500 }, (_, number) => store.announce(`old ${number}`, end)))
+  await eventually('the end has come', () => Date.now() > end * 1000)
+  for (let number = 0; number < 10; number++) await store.announce(`new ${number}`, end + 600)
+  t.equal(await redis.client.zcard('handstamp:news/'), 10)
+  t.equal(await redis.client.zcard('handstamp:news/ends/'), 10)
+  t.equal((await store.newsAfter(0)).news.length, 10)
+})
+
+t.test('without REDIS_URL the store is a folder', async t => {
+  const store = await openStore({ dataDir: temporaryFolder(t) }, Date.now)
+  t.type(store, EmbeddedStore)
+  await store.close()
+})
+
+t.test('L16 a start waits for Redis, and then says that it cannot be reached', async t => {
+  t.match(await unreachable, { name: 'StoreError', message: 'Redis cannot be reached', cause: { code: 'ECONNREFUSED' } })
+  t.match(await stranger, { name: 'StoreError', message: 'Redis cannot be reached' })
+})
