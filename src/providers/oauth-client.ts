@@ -33,7 +33,7 @@ export interface OAuthClientOptions {
 
 /** Builds the authorization URL with state and PKCE, and trades the code. */
 export interface OAuthClient {
-  authorize (state: string, more: Record<string, string>): Promise<{ url: string, kept: Kept }>
+  authorize (state: string, more: Record<string, string>): { url: string, kept: Kept }
   /**
    * @param more further parameters of this one call
    * @throws AuthError provider_error, provider_timeout, provider_unavailable
@@ -73,7 +73,7 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
   }
 
   return {
-    async authorize (state, more) {
+    authorize (state, more) {
       const parameters = new URLSearchParams({ ...options.params, ...more }).toString()
       const url = `${form}&state=${state}${parameters && `&${parameters}`}`
       if (options.pkce === false) return { url, kept: {} }
