@@ -23,8 +23,6 @@ export async function operate (env: Environment, step: (state: State) => Promise
     const warn = (text: string) => { process.stderr.write(`handstamp: ${text}\n`) }
     const state = await openState(config, {
       clock: Date.now,
-      admits: () => true,
-      onStore: error => { if (error instanceof Error) warn(error.message) },
       onProblem: warn,
       onEvent: (event, facts) => warn([event, ...Object.values(facts)].join(' '))
     })

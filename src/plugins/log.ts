@@ -83,6 +83,12 @@ export function auditService (log: FastifyBaseLogger, event: StateEvent, facts: 
   log[event === 'refresh_token_reused' ? 'warn' : 'info']({ audit: event, ...facts }, event)
 }
 
+/** Tells of a store that went away, once, and of its return. */
+export const storeWatcher = (log: FastifyBaseLogger) => (error?: unknown): void => {
+  if (error === undefined) log.info('the store is back')
+  else log.error({ err: error }, 'the store has a problem')
+}
+
 /** Marks the reply of a refusal for the log: its code, and for what is not the caller's fault the cause. */
 export function logRefusal (request: FastifyRequest, reply: FastifyReply, code: string, error: unknown): void {
   if (reply.statusCode >= 500) request.log.error({ code, err: error }, 'refused')
