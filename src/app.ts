@@ -15,7 +15,7 @@ import { Memberships } from './login/memberships.ts'
 import { PostedAnswers } from './login/posted-answer.ts'
 import { allowOrigins } from './plugins/cors.ts'
 import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
-import { auditService, logRequests, logSerializers, storeWatcher } from './plugins/log.ts'
+import { auditService, logRequests, logSerializers, storeLog } from './plugins/log.ts'
 import { describeApi } from './plugins/openapi.ts'
 import { limitHandlers, rateLimits, refuseOversize, requestLimits } from './plugins/request-limits.ts'
 import { securityHeaders, sendSecurityHeaders } from './plugins/security-headers.ts'
@@ -78,7 +78,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     clock,
     admits: identity => mayStay(identity, emails, providers.get(identity.provider)),
     recheck: async (provider, grant) => memberships?.recheck(provider, grant),
-    onStore: storeWatcher(app.log),
+    onStore: storeLog(app.log),
     onProblem: warn,
     onEvent: (event, facts) => auditService(app.log, event, facts)
   })

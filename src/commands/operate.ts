@@ -33,9 +33,8 @@ export async function operate (env: Environment, step: (state: State) => Promise
       await state.close()
     }
   } catch (error) {
-    if (error instanceof ConfigError) process.stderr.write(explainProblems(error))
-    else if (error instanceof StoreError || error instanceof KeyRingError || error instanceof UsageError) process.stderr.write(`handstamp: ${error.message}\n`)
-    else throw error
+    if (!(error instanceof Error) || ![ConfigError, StoreError, KeyRingError, UsageError].some(kind => error instanceof kind)) throw error
+    process.stderr.write(error instanceof ConfigError ? explainProblems(error) : `handstamp: ${error.message}\n`)
     return error instanceof UsageError ? 2 : 1
   }
 }

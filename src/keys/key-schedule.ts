@@ -49,7 +49,7 @@ export const nextIsKnown = (ring: RingRecord, now: number): boolean => {
 export function rotationIsDue (ring: RingRecord, now: number, { rotationSeconds }: Pick<Schedule, 'rotationSeconds'>): boolean {
   const current = keyIn(ring, 'current')
   if (!current || !nextIsKnown(ring, now) || ring.keys.length >= maxKeys) return false
-  return (current.signsFrom ?? 0) + rotationSeconds <= now || keyIn(ring, 'next')?.alg !== current.alg
+  return Number(current.signsFrom) + rotationSeconds <= now || keyIn(ring, 'next')?.alg !== current.alg
 }
 
 /** The next key signs from now on; the current one only verifies. */

@@ -83,10 +83,10 @@ export function auditService (log: FastifyBaseLogger, event: StateEvent, facts: 
   log[event === 'refresh_token_reused' ? 'warn' : 'info']({ audit: event, ...facts }, event)
 }
 
-/** Tells of a store that went away, once, and of its return. */
-export const storeWatcher = (log: FastifyBaseLogger) => (error?: unknown): void => {
-  if (error === undefined) log.info('the store is back')
-  else log.error({ err: error }, 'the store has a problem')
+/** Tells when the store goes away, and when it is back. */
+export const storeLog = (log: FastifyBaseLogger) => (error?: unknown): void => {
+  if (error) log.error({ err: error }, 'the store has a problem')
+  else log.info('the store is back')
 }
 
 /** Marks the reply of a refusal for the log: its code, and for what is not the caller's fault the cause. */

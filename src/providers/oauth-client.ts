@@ -57,19 +57,17 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
   const form = await authorizationForm(lasting, options)
 
   async function throughPlugin (call: (client: OAuth2Namespace) => Promise<{ token: unknown }>): Promise<TokenAnswer> {
+    const attempt = async () => {
+      const client = typeof clientSecret === 'string' ? lasting : await pluginClient(options, clientSecret())
+      const { token } = await call(client)
+      return tokenAnswer(options.strictJson ? token as Json : parseTokenDocument(bytesOf(token as Json)), options.tokenTypes)
+    }
     // The plugin's timeout runs anew for the body: this one is for the whole call.
     const { promise: late, stop } = deadline(limits.totalMs)
-    try {
-      const client = typeof clientSecret === 'string' ? lasting : await pluginClient(options, clientSecret())
-      const { token } = await Promise.race([call(client), late])
-      return tokenAnswer(options.strictJson ? token as Json : parseTokenDocument(bytesOf(token as Json)), options.tokenTypes)
-    } catch (error) {
-      const status = (error as { output?: { statusCode?: number } }).output?.statusCode
-      const answered = (error as { data?: { isResponseError?: boolean } }).data?.isResponseError === true
-      throw providerFailure(error, status === 504 && !answered)
-    } finally {
-      stop()
-    }
+    return Promise.race([attempt(), late]).catch((error: { output?: { statusCode?: number }, data?: { isResponseError?: boolean } }) => {
+      const answered = error.data?.isResponseError === true
+      throw providerFailure(error, error.output?.statusCode === 504 && !answered)
+    }).finally(stop)
   }
 
   return {

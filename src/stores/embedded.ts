@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, existsSync, linkSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, linkSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import { assertWhole } from './lmdb-file.ts'
@@ -183,7 +183,11 @@ export class EmbeddedStore implements Store {
 
 /** Files are made for us alone, and one that cannot be written is an error here: the engine would end the process. */
 function openFile (path: string): RootDatabase<Buffer, string> {
-  for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600))
+  for (const file of [path, `${path}-lock`]) {
+    // A lock file that is there is not opened: to close it would give up every lock this process has on it.
+    if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK)
+    else closeSync(openSync(file, 'a', 0o600))
+  }
   // Batches by event turn leave a rejection that nobody can handle when the disk is full.
   return open<Buffer, string>({ path, noSubdir: true, encoding: 'binary', eventTurnBatching: false })
 }

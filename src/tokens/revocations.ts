@@ -21,7 +21,7 @@ export class Revocations {
   readonly #clock: Clock
   readonly #ended = new Map<string, EndedSession>()
   #everyoneBefore = 0
-  #everyoneUpTo = 0
+  #everyoneUpTo = -1
   #revision = 0
 
   constructor (news: News, clock: Clock) {

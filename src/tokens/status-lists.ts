@@ -80,7 +80,7 @@ export class StatusLists {
   #bits (number: number): Buffer {
     const bits = Buffer.alloc(listSize / 8)
     const first = number * listSize
-    const set = (index: number) => { bits[index >> 3] = (bits[index >> 3] ?? 0) | 1 << (index & 7) }
+    const set = (index: number) => { bits.writeUInt8(bits.readUInt8(index >> 3) | 1 << (index & 7), index >> 3) }
     const { upTo, indices } = this.#options.revocations.statusIndices
     for (let index = 0; index < listSize && first + index <= upTo; index++) set(index)
     for (const index of indices) if (index >= first && index < first + listSize) set(index - first)

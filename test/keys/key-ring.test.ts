@@ -326,6 +326,20 @@ t.test('a ring that is gone from the store stays in use, and is missed', async t
   t.same(standing({ keys }), known)
 })
 
+t.test('a ring that somebody emptied signs nothing, and one without a next key gets one at the start', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const { store, keys, close } = await openTestState(t, { DATA_DIR })
+  const { keys: [current], ...ring } = await stored({ store })
+  await store.put(place, JSON.stringify({ ...ring, keys: [current] }))
+  await t.rejects(keys.rotate(), { message: /has not been published for 24 hours/ })
+  await close()
+  const again = await openTestState(t, { DATA_DIR })
+  t.same(states(again), ['current', 'next'])
+  await again.store.put(place, JSON.stringify({ ...ring, keys: [] }))
+  await again.keys.reload()
+  t.throws(() => again.keys.current, { message: 'the key ring is empty' })
+})
+
 t.test('a start leaves alone what another process has sealed with a secret that is not ours', async t => {
   const { store } = await openTestState(t, { SECRET: oldSecret })
   const pem = await makePrivatePem('ES256')

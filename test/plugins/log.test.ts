@@ -1,6 +1,7 @@
+import type { FastifyBaseLogger } from 'fastify'
 import type { ServerResponse } from 'node:http'
 import t, { type Test } from 'tap'
-import { describeError } from '../../src/plugins/log.ts'
+import { describeError, storeLog } from '../../src/plugins/log.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
 import { callbackOf, login, rogueScene, type RogueScene } from '../helpers/rogue-login.ts'
 
@@ -201,4 +202,13 @@ t.test('R75 an error is described without what it may carry', async t => {
   }
   t.match(describeError(new Error('outer', { cause: new Error('inner') })), { type: 'Error', stack: /^ {4}at /, cause: { message: 'inner' } })
   t.equal(describeError(Object.assign(new Error('x'), { stack: undefined })).stack, '')
+})
+
+t.test('the log says when the store goes away, and when it is back', async t => {
+  const lines: unknown[] = []
+  const log = storeLog({ error: (...args: unknown[]) => lines.push(args), info: (...args: unknown[]) => lines.push(args) } as unknown as FastifyBaseLogger)
+  const error = new Error('Redis did not answer')
+  log(error)
+  log()
+  t.same(lines, [[{ err: error }, 'the store has a problem'], ['the store is back']])
 })

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import fs, { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import fs, { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,7 @@ import { assertWhole } from '../../src/stores/lmdb-file.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { conformance } from './conformance.ts'
+import { competitors } from './neighbour.ts'
 
 conformance(t, async t => {
   const dataDir = temporaryFolder(t)
@@ -88,13 +89,50 @@ t.test('processes that start at once on an empty folder share one store', async 
   }
 })
 
+t.test('another handle in the same process does not make others take us for dead', async t => {
+  // Closing any file descriptor of the lock file gives up the locks that all of the process has on it (POSIX fcntl).
+  const dataDir = temporaryFolder(t)
+  const first = await opened(t, dataDir)
+  await first.put('sums/whole', '0')
+  await first.put('sums/line', '0;\n')
+  await (await EmbeddedStore.open(dataDir)).close()
+  let isOver = false
+  const competing = competitors(2, { dataDir }).finally(() => { isOver = true })
+  await eventually('all is done, and we could read all the time', async () => {
+    await first.get('sums/whole')
+    await first.put('things/a', 'x')
+    return isOver
+  })
+  await competing
+  t.equal(await first.get('sums/whole'), '200')
+})
+
 t.test('a folder that cannot be written is told as it is', async t => {
   const file = join(temporaryFolder(t), 'file')
   writeFileSync(file, '')
   await t.rejects(EmbeddedStore.open(join(file, 'folder')), { code: 'ENOTDIR' })
-  mkdirSync(`${file}.d/handstamp.mdb-lock`, { recursive: true })
-  await t.rejects(EmbeddedStore.open(`${file}.d`), { name: 'StoreError', message: /cannot be (made|opened)/ })
+  mkdirSync(`${file}.d`)
+  symlinkSync(`${file}/nowhere`, `${file}.d/handstamp.mdb-lock`)
+  await t.rejects(EmbeddedStore.open(`${file}.d`), { name: 'StoreError', message: /cannot be opened/ })
 })
+
+t.test('a file system without hard links is told as it is, and nothing is left there', async t => {
+  const folder = temporaryFolder(t)
+  replaceInFs(t, 'linkSync', () => { throw Object.assign(new Error('not permitted'), { code: 'EPERM' }) })
+  await t.rejects(EmbeddedStore.open(folder), { name: 'StoreError', message: /cannot be made/, cause: { code: 'EPERM' } })
+  t.same(readdirSync(folder), [])
+})
+
+/** For modules that imported it, too. */
+function replaceInFs (t: Teardown, name: 'linkSync' | 'readFileSync', value: () => never): void {
+  const original = fs[name]
+  t.teardown(() => {
+    Object.assign(fs, { [name]: original })
+    syncBuiltinESMExports()
+  })
+  Object.assign(fs, { [name]: value })
+  syncBuiltinESMExports()
+}
 
 t.test('a store that is closed serves nothing', async t => {
   const store = await EmbeddedStore.open(temporaryFolder(t))
@@ -131,12 +169,14 @@ const damages: Record<string, (path: string) => void> = {
   'pages with more than fits': path => overwritePages(path, page => page.fill(0xff, 20, 22)),
   'a text': path => writeFileSync(path, 'Dear diary,\n'.repeat(1_000)),
   'an entry outside its page': path => overwritePages(path, page => page.writeUInt16LE(0xfff0, 24)),
-  'an entry larger than its page': path => overwritePages(path, page => page.writeUInt16LE(0xffff, (24 + page.readUInt16LE(24)) % 4_000)),
+  'an entry larger than its page': path => overwritePages(path, page => { if (isLeaf(page)) page.writeUInt16LE(0xffff, 24 + page.readUInt16LE(24)) }),
   'a large value that does not end': path => overwritePages(path, page => { if (page.readUInt16LE(18) === 4) page.writeUInt32LE(1_000, 20) }),
   'pages of another version': path => overwritePages(path, page => page.writeUInt16LE(3, 28), 0),
   'first pages that are no such': path => overwritePages(path, page => page.writeUInt16LE(2, 18), 0),
   'an SQLite file': path => writeFileSync(path, Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(8_192, 1)]))
 }
+
+const isLeaf = (page: Buffer): boolean => page.readUInt16LE(18) === 2
 
 function overwrite (path: string, from: number, length: number, byte = (at: number) => (at * 7 + 13) & 0xff): void {
   const bytes = readFileSync(path)
@@ -253,13 +293,7 @@ t.test('L21 where the boot of the machine is not known, only what was flushed is
   }
   writeFileSync(path, bytes)
   t.throws(() => assertWhole(path), { name: 'StoreError' })
-  const { readFileSync: original } = fs
-  t.teardown(() => {
-    fs.readFileSync = original
-    syncBuiltinESMExports()
-  })
-  fs.readFileSync = () => { throw new Error('there is no such file') }
-  syncBuiltinESMExports()
+  replaceInFs(t, 'readFileSync', () => { throw new Error('there is no such file') })
   assertWhole(path)
 })
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { sessionOf } from '../../src/tokens/session-record.ts'
-import { subjectIdOf } from '../../src/tokens/refresh-tokens.ts'
+import { RefreshTokens, subjectIdOf } from '../../src/tokens/refresh-tokens.ts'
 import type { Environment } from '../../src/config/environment.ts'
 import type { AdmittedIdentity } from '../../src/tokens/access-tokens.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
@@ -328,6 +328,23 @@ t.test('sessions are listed with what is known of them, last used first', async 
   const all: string[] = []
   for await (const { id } of sessions.all()) all.push(id)
   t.same(all.sort(), [session.id, other.id].sort())
+})
+
+t.test('a session keeps all that is known of a person', async t => {
+  const { sessions } = await openTestState(t)
+  for (const identity of [
+    { ...ada, picture: 'https://example.com/ada.png', hd: 'example.com' },
+    { ...grace, name: 'Gräce "한국어" \n \u2028', domainVouched: false }
+  ]) {
+    const { refreshToken } = await sessions.start(identity, 7)
+    t.match(await sessions.refresh(refreshToken), { identity, device: 7 })
+  }
+  const { name: _, ...nameless } = ada
+  t.same((await sessions.refresh((await sessions.start(nameless, 0)).refreshToken)).identity, nameless)
+})
+
+t.test('refresh tokens need a secret', async t => {
+  t.throws(() => new RefreshTokens([]), TypeError)
 })
 
 // what is stored

@@ -1,0 +1,119 @@
+import { createLocalJWKSet, jwtVerify } from 'jose'
+import { inflateSync } from 'node:zlib'
+import t from 'tap'
+import type { Environment } from '../../src/config/environment.ts'
+import { StatusLists, statusPlace } from '../../src/tokens/status-lists.ts'
+import type { Teardown } from '../helpers/app.ts'
+import { ada, openTestState } from '../helpers/state.ts'
+
+const size = 131_072
+
+async function scene (t: Teardown, env: Environment = {}) {
+  const state = await openTestState(t, { TOKEN_STATUS: 'true', ...env })
+  const { config: { publicUrl }, store, keys, revocations, now } = state
+  const lists = new StatusLists({ publicUrl, store, keys, revocations, clock: () => now() * 1000 })
+  /** The places that are set in a list, and its claims, as a verifier sees them. */
+  const read = async (number: number) => {
+    const token = await lists.list(number) ?? ''
+    const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(keys.jwks), { currentDate: new Date(now() * 1000), typ: 'statuslist+jwt' })
+    const { bits, lst } = payload['status_list'] as { bits: number, lst: string }
+    const bytes = inflateSync(Buffer.from(lst, 'base64url'))
+    const set = Array.from({ length: bytes.length * 8 }, (_, place) => place).filter(place => (bytes[place >> 3] ?? 0) >> (place & 7) & 1)
+    return { token, payload, protectedHeader, bits, size: bytes.length * 8, set }
+  }
+  const start = async () => state.sessions.start(ada, 0)
+  return { ...state, lists, read, start, publicUrl }
+}
+
+t.test('a list is a signed token with a bit for each session, 1 for those that have ended', async t => {
+  const { read, start, sessions, keys, publicUrl, now } = await scene(t)
+  const started = [await start(), await start(), await start()]
+  t.same(started.map(({ statusIndex }) => statusIndex), [1, 2, 3])
+  await sessions.end('dev|7', started[1]?.id ?? '')
+  const { payload, protectedHeader, bits, set, ...list } = await read(0)
+  t.same(protectedHeader, { alg: 'ES256', kid: keys.current.kid, typ: 'statuslist+jwt' })
+  t.match(payload, { iss: publicUrl, sub: `${publicUrl}/.well-known/token-status/0`, iat: now(), exp: now() + 600, ttl: 10 })
+  t.equal(bits, 1)
+  t.equal(list.size, size)
+  t.same(set, [2])
+})
+
+t.test('every session has a place of its own, also past the end of a list', async t => {
+  t.same(statusPlace('https://a.test', size - 1), { idx: size - 1, uri: 'https://a.test/.well-known/token-status/0' })
+  t.same(statusPlace('https://a.test', size), { idx: 0, uri: 'https://a.test/.well-known/token-status/1' })
+  const { read, start, sessions, store, lists, travel } = await scene(t)
+  await store.put('counters/status', String(size - 2))
+  t.equal(await lists.list(1), undefined)
+  travel(1)
+  const [last, first] = [await start(), await start()]
+  t.same([last.statusIndex, first.statusIndex], [size - 1, size])
+  await sessions.endAll('dev|7')
+  t.same((await read(0)).set, [size - 1])
+  t.same((await read(1)).set, [0])
+  t.equal(await lists.list(2), undefined)
+})
+
+t.test('a list is made at most once a second, and only when something has changed', async t => {
+  const { read, start, sessions, keys, travel } = await scene(t)
+  const { id } = await start()
+  const before = await read(0)
+  await sessions.end('dev|7', id)
+  t.equal((await read(0)).token, before.token, 'within the second it is the same')
+  travel(1)
+  const after = await read(0)
+  t.same(after.set, [1])
+  travel(50)
+  t.equal((await read(0)).token, after.token, 'nothing has changed')
+  travel(10)
+  t.not((await read(0)).token, after.token, 'it is made anew before it is old')
+  const { payload } = await read(0)
+  await keys.rotate(true)
+  travel(1)
+  const rotated = await read(0)
+  t.equal(rotated.protectedHeader.kid, keys.current.kid, 'with the key that signs')
+  t.ok((rotated.payload.iat ?? 0) > (payload.iat ?? 0))
+})
+
+t.test('a session that ended is forgotten when its last access token is over', async t => {
+  const { read, start, sessions, travel } = await scene(t)
+  await sessions.end('dev|7', (await start()).id)
+  t.same((await read(0)).set, [1])
+  travel(601)
+  const other = await start()
+  await sessions.end('dev|7', other.id)
+  t.same((await read(0)).set, [2])
+})
+
+t.test('a session without a place is in no list', async t => {
+  const { read, start, revocations, now } = await scene(t)
+  await start()
+  await revocations.revoke({ id: 'from before', until: now() + 60 })
+  t.same((await read(0)).set, [])
+})
+
+t.test('where everybody\'s sessions ended, every place until then is set', async t => {
+  const { read, start, sessions, travel } = await scene(t)
+  for (let number = 0; number < 10; number++) await start()
+  await sessions.endEveryone()
+  const after = await start()
+  travel(2)
+  const { set } = await read(0)
+  t.same(set.slice(1, 11), Array.from({ length: 10 }, (_, number) => number + 1))
+  t.notOk(set.includes(after.statusIndex ?? 0))
+  t.equal(Math.max(...set), (after.statusIndex ?? 0) - 1)
+})
+
+t.test('a list that no session has a place in is none, and asking costs the store little', async t => {
+  const { lists, start, store, travel } = await scene(t)
+  let asked = 0
+  const { get } = store
+  store.get = async key => { asked++; return get.call(store, key) }
+  for (let time = 0; time < 50; time++) t.equal(await lists.list(7), undefined)
+  t.equal(asked, 1)
+  t.equal(await lists.list(0), undefined, 'nobody has signed in yet')
+  await start()
+  travel(1)
+  t.type(await lists.list(0), 'string')
+  t.equal(await lists.list(7), undefined)
+  t.ok(asked <= 3)
+})
