@@ -39,10 +39,10 @@ export async function operate (env: Environment, step: (state: State) => Promise
   }
 }
 
-/** Rows as a table with columns as wide as their widest cell. */
-export function table (rows: string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
-  return rows.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd() + '\n').join('')
+/** Rows below their headings, with columns as wide as their widest cell. */
+export function table (headings: string[], rows: string[][]): string {
+  const widths = headings.map((heading, column) => Math.max(heading.length, ...rows.map(row => String(row[column]).length)))
+  return [headings, ...rows].map(row => widths.map((width, column) => String(row[column]).padEnd(width)).join('  ').trimEnd() + '\n').join('')
 }
 
 export const timeOf = (epochSeconds: number | undefined): string =>

@@ -58,7 +58,7 @@ async function describingApp (routes: RouteOptions[], { version, shapes }: { ver
     refResolver: { buildLocalReference: json => String(json['$id']) }
   })
   for (const shape of shapes) host.addSchema(shape)
-  for (const { method, url, schema } of routes) host.route({ method, url, ...(schema && { schema }), handler () {} })
+  for (const { method, url, schema, handler } of routes) host.route({ method, url, ...(schema && { schema }), handler })
   await host.ready()
   return host
 }

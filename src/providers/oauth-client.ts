@@ -64,10 +64,7 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
     }
     // The plugin's timeout runs anew for the body: this one is for the whole call.
     const { promise: late, stop } = deadline(limits.totalMs)
-    return Promise.race([attempt(), late]).catch((error: { output?: { statusCode?: number }, data?: { isResponseError?: boolean } }) => {
-      const answered = error.data?.isResponseError === true
-      throw providerFailure(error, error.output?.statusCode === 504 && !answered)
-    }).finally(stop)
+    return Promise.race([attempt(), late]).catch((error: unknown) => { throw providerFailure(error) }).finally(stop)
   }
 
   return {
