@@ -170,9 +170,7 @@ export class EmbeddedStore implements Store {
   /** One transaction: all of it is on disk when this resolves, or none of it ever. */
   async #write<Result> (change: () => Result): Promise<Result> {
     try {
-      const result = await this.#entries.transaction(change)
-      await this.#entries.flushed
-      return result
+      return await this.#entries.transaction(change)
     } catch (error) {
       const { commitError } = error as { commitError?: Promise<unknown> }
       commitError?.catch(() => {}) // or it ends the process
@@ -188,8 +186,13 @@ function openFile (path: string): RootDatabase<Buffer, string> {
     if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK)
     else closeSync(openSync(file, 'a', 0o600))
   }
-  // Batches by event turn leave a rejection that nobody can handle when the disk is full.
-  return open<Buffer, string>({ path, noSubdir: true, encoding: 'binary', eventTurnBatching: false })
+  return open<Buffer, string>({
+    path,
+    noSubdir: true,
+    encoding: 'binary',
+    overlappingSync: false, // it loses transactions of others when a process is killed while it syncs
+    eventTurnBatching: false // it leaves a rejection that nobody can handle when the disk is full
+  })
 }
 
 /** Of several processes that start at once, one makes the file, and none ever sees half of it. */

@@ -1,10 +1,10 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { StoreError } from './store.ts'
 
 const magic = 0xbeefc0de
 const version = 2
 /** Where LMDB keeps what we look at: in a meta page, in any page, and in a node of one. */
-const meta = { magic: 24, version: 28, pageSize: 48, flags: 52, freeRoot: 88, root: 136, lastPage: 144, transaction: 152, boot: 160, bytes: 168 }
+const meta = { magic: 24, version: 28, pageSize: 48, freeRoot: 88, root: 136, lastPage: 144, transaction: 152, bytes: 160 }
 const page = { number: 0, flags: 18, lower: 20, upper: 22, length: 20, head: 24 }
 const node = { low: 0, high: 2, flags: 4, keyLength: 6, key: 8 }
 const branch = 1
@@ -12,7 +12,6 @@ const leaf = 2
 const overflow = 4
 const metaPage = 8
 const bigData = 1
-const unflushed = 0x1000
 const nothing = 0xffff_ffff_ffff_ffffn
 
 /** Where a transaction left the trees of entries and of free pages. */
@@ -21,8 +20,6 @@ interface Meta {
   roots: bigint[]
   pages: number
   transaction: bigint
-  isFlushed: boolean
-  boot: bigint
 }
 
 /**
@@ -48,43 +45,22 @@ export function assertWhole (path: string): void {
   }
 }
 
-/** The one the engine goes on from: of three that are kept, the one of the last transaction that can be relied on. */
+/** The newer of two: the other one is of the transaction before. */
 function readMeta (file: number): Meta {
   const first = readMetaPage(file, 0)
   const second = readMetaPage(file, first.pageSize)
-  const flushed = metaIn(read(file, first.pageSize / 2, meta.bytes))
-  return [second, flushed].reduce(reliable, first)
-}
-
-/** The later one, unless the machine went down before all of it was on the disk. */
-function reliable (one: Meta, other: Meta): Meta {
-  if (other.transaction === 0n) return one
-  const [earlier, later] = one.transaction < other.transaction ? [one, other] : [other, one]
-  return later.isFlushed || later.boot === bootOfMachine() ? later : earlier
+  return first.transaction > second.transaction ? first : second
 }
 
 function readMetaPage (file: number, offset: number): Meta {
   const bytes = read(file, offset, meta.bytes)
   const isMeta = (bytes.readUInt16LE(page.flags) & metaPage) !== 0 && bytes.readUInt32LE(meta.magic) === magic
   if (!isMeta || bytes.readUInt16LE(meta.version) !== version) throw new Error('it is no LMDB file, or of another version')
-  return metaIn(bytes)
-}
-
-const metaIn = (bytes: Buffer): Meta => ({
-  pageSize: bytes.readUInt32LE(meta.pageSize),
-  roots: [bytes.readBigUInt64LE(meta.freeRoot), bytes.readBigUInt64LE(meta.root)],
-  pages: Number(bytes.readBigUInt64LE(meta.lastPage)) + 1,
-  transaction: bytes.readBigUInt64LE(meta.transaction),
-  isFlushed: (bytes.readUInt16LE(meta.flags) & unflushed) === 0,
-  boot: bytes.readBigInt64LE(meta.boot)
-})
-
-/** As LMDB reads it: the first digits of the kernel's id. Elsewhere than on Linux only what was flushed is relied on. */
-function bootOfMachine (): bigint {
-  try {
-    return BigInt(`0x${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8)}`)
-  } catch {
-    return -1n
+  return {
+    pageSize: bytes.readUInt32LE(meta.pageSize),
+    roots: [bytes.readBigUInt64LE(meta.freeRoot), bytes.readBigUInt64LE(meta.root)],
+    pages: Number(bytes.readBigUInt64LE(meta.lastPage)) + 1,
+    transaction: bytes.readBigUInt64LE(meta.transaction)
   }
 }
 

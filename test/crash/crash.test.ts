@@ -38,7 +38,7 @@ class Rotator {
 
   /** Grows with everything it was given. */
   get progress (): number {
-    if (this.#process.exitCode !== null) throw new Error('the process ended by itself')
+    if (this.#process.exitCode !== null) throw new Error(`the process ended by itself: ${readFileSync(this.#notes, 'utf8').slice(-300)}`)
     return statSync(this.#notes).size
   }
 

@@ -23,4 +23,4 @@ async function rotate (family: string, first: string): Promise<never> {
 
 const tokens = JSON.parse(readFileSync(tokensFile, 'utf8')) as Record<string, string>
 await Promise.all(Object.entries(tokens).map(([family, token]) => rotate(family, token)))
-  .catch((error: Error) => { note(`! ${error.message}`) })
+  .catch((error: Error) => { note(`! ${error.message}: ${String((error.cause as Error | undefined)?.message)}`) })
