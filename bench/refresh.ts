@@ -11,7 +11,7 @@ import { open, publicUrl } from './handstamp.ts'
 import { ada } from './servers/ada.ts'
 
 const secret = 'a-secret-of-a-bench-that-nobody-else-needs-to-know'
-const people = 256
+const people = 2_048
 const device = 506
 
 /** A browser that refreshes, again and again. */

@@ -7,7 +7,6 @@ import { loadConfig } from '../src/config/config.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'handstamp-openapi-'))
 const app = await buildApp(loadConfig({ DATA_DIR: folder }))
-await app.ready()
-writeFileSync('openapi.yaml', app.swagger({ yaml: true }))
+writeFileSync('openapi.yaml', (await app.inject('/auth/openapi.yaml')).body)
 await app.close()
 rmSync(folder, { recursive: true })

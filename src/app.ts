@@ -20,6 +20,7 @@ import { describeApi } from './plugins/openapi.ts'
 import { limitHandlers, rateLimits, refuseOversize, requestLimits } from './plugins/request-limits.ts'
 import { securityHeaders, sendSecurityHeaders } from './plugins/security-headers.ts'
 import { signatureCheck } from './plugins/signature-check.ts'
+import { validateRequests } from './plugins/validation.ts'
 import { callbackUrl } from './providers/callback.ts'
 import { configuredProviders } from './providers/configured.ts'
 import type { Provider } from './providers/provider.ts'
@@ -63,12 +64,11 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: clientErrorHandler(headers),
-    frameworkErrors: (error, request, reply) => { app.errorHandler(error, request as never, reply.headers(headers) as never) },
-    // validateSchema compiles the schema of schemas, a tenth of the start; the tests do that for ours
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false, validateSchema: false } }
+    frameworkErrors: (error, request, reply) => { app.errorHandler(error, request as never, reply.headers(headers) as never) }
   })
   app.setSerializerCompiler(() => data => JSON.stringify(data))
   await app.register(cookie, { hook: false }) // login/cookies.ts looks for the few of ours, where they are needed
+  validateRequests(app)
   let stopping = false
 
   const warn = (message: string, error?: unknown) => app.log.warn({ err: error }, message)
@@ -114,15 +114,14 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     done(null, payload)
   })
   logRequests(app)
-  await describeApi(app, packageJson.version)
-  for (const schema of sharedSchemas) app.addSchema(schema)
+  const description = describeApi(app, { version: packageJson.version, shapes: sharedSchemas })
   await app.register(formbody, { bodyLimit: requestLimits.bodyBytes })
   app.removeContentTypeParser('text/plain')
   rateLimits(app, config.rateLimit)
 
   await app.register(health, { store, isStopping: () => stopping })
   await app.register(wellKnown, { prefix: '/.well-known', publicUrl: config.publicUrl, keys, ...(statusLists && { statusLists }) })
-  await app.register(docs, { prefix: '/auth' })
+  await app.register(docs, { prefix: '/auth', description })
   await app.register(signIn, { prefix: '/auth', providers, returnTo, verifier, sessions, accessTokens, cookies })
   await app.register(async scope => {
     await allowOrigins(scope, trustedOrigins(returnTo))

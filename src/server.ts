@@ -23,6 +23,7 @@ Configuration comes from environment variables: see the README.
 
 process.umask(0o077) // what we write is for us alone
 delete process.env['DEBUG'] // simple-oauth2 prints secrets and codes under it
+process.env['MSGPACKR_NATIVE_ACCELERATION_DISABLED'] = 'true' // lmdb loads it, our store does not use it
 
 type Command = (env: NodeJS.ProcessEnv, args: string[]) => Promise<number | undefined>
 
@@ -39,7 +40,7 @@ const [name = 'serve', ...words] = process.argv.slice(2)
 const known = words.length === 0 ? { ...withoutWords, ...withWords } : withWords
 const command = Object.hasOwn(known, name) ? known[name] : undefined
 if (command) {
-  process.exitCode = await command(process.env, words)
+  command(process.env, words).then(code => { process.exitCode = code }, (unforeseen: unknown) => { throw unforeseen })
 } else {
   process.stderr.write(`handstamp: no such command: ${[name, ...words].join(' ')}\n\n${usage}`)
   process.exitCode = 2

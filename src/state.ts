@@ -26,12 +26,12 @@ export type StateEvent = KeyEvent | 'refresh_token_reused'
 
 export interface StateOptions {
   clock: Clock
-  /** Whether a person may still sign in. */
-  admits: (identity: AdmittedIdentity) => boolean
+  /** Whether a person may still sign in. Absent: everybody may. */
+  admits?: (identity: AdmittedIdentity) => boolean
   /** Whether a person still belongs (login/memberships.ts). */
   recheck?: (provider: string, grant: string | undefined) => Promise<string | undefined>
   /** For the log. An error that is over is reported without one. */
-  onStore: (error?: unknown) => void
+  onStore?: (error?: unknown) => void
   onProblem: (message: string, error: unknown) => void
   onEvent: (event: StateEvent, facts: Record<string, unknown>) => void
 }
@@ -40,7 +40,7 @@ const upkeepEveryMs = 60_000
 const keyNewsSeconds = 3_600
 
 /** @throws StoreError for a store that cannot serve, Error for keys of another secret */
-export async function openState (config: Config, { clock, admits, recheck, onStore, onProblem, onEvent }: StateOptions): Promise<State> {
+export async function openState (config: Config, { clock, admits = () => true, recheck, onStore, onProblem, onEvent }: StateOptions): Promise<State> {
   const secrets = config.secrets ?? [keptSecret(config.dataDir)]
   const store = await openStore(config, clock, onStore)
   try {

@@ -15,11 +15,7 @@ const description = (await app.inject('/auth/openapi.json')).json()
 const operations = Object.entries(description.paths as Record<string, Record<string, Operation>>)
   .flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, operation })))
 
-t.test('openapi.yaml is what the routes say (npm run openapi)', async t => {
-  t.equal(app.swagger({ yaml: true }), readFileSync('openapi.yaml', 'utf8'))
-})
-
-t.test('the served YAML is openapi.yaml', async t => {
+t.test('openapi.yaml is what the routes say (npm run openapi), and what is served', async t => {
   for (let time = 0; time < 2; time++) {
     const answer = await app.inject('/auth/openapi.yaml')
     t.match(answer.headers['content-type'], 'application/yaml')
@@ -39,7 +35,7 @@ t.test('the description is the same with other providers', async t => {
     GOOGLE_CLIENT_SECRET: 'y',
     RATE_LIMIT: '300'
   })
-  t.equal(other.app.swagger({ yaml: true }), readFileSync('openapi.yaml', 'utf8'))
+  t.equal((await other.app.inject('/auth/openapi.yaml')).body, readFileSync('openapi.yaml', 'utf8'))
 })
 
 t.test('every operation has an id of its own, a tag that is described and a summary', async t => {

@@ -10,7 +10,7 @@ export interface Load {
   close (): void
 }
 
-/** Asks with what the answer before gave it: more of them than connections, and none is under way twice. */
+/** Asks with what the answer before gave it: none is under way twice, so there are as many as ever wait. */
 export interface Dialogue {
   request (): string
   heard (answer: string): void
@@ -19,10 +19,15 @@ export interface Dialogue {
 /** The requests go round; every answer must have the status. */
 export function openLoad (port: number, requests: Array<string | Dialogue>, { connections = 32, status = 200 } = {}): Load {
   const wanted = `HTTP/1.1 ${status} `
-  const asked = requests.map(request => typeof request === 'string' ? Buffer.from(request) : request)
+  const waiting = requests.map(request => typeof request === 'string' ? Buffer.from(request) : request)
   const idle: Connection[] = []
-  let next = 0
-  const request = () => asked[next++ % asked.length] as Buffer | Dialogue
+  const ask = async (connection: Connection) => {
+    const request = waiting.shift()
+    if (request === undefined) throw new Error('more requests are under way than there are')
+    if (request instanceof Buffer) waiting.push(request)
+    await connection.ask(request)
+    if (!(request instanceof Buffer)) waiting.push(request)
+  }
 
   async function opened (): Promise<Connection> {
     const connection = new Connection(connect({ port, host: '127.0.0.1', noDelay: true }), wanted)
@@ -39,7 +44,7 @@ export function openLoad (port: number, requests: Array<string | Dialogue>, { co
       await fill()
       let left = count
       await Promise.all(idle.map(async connection => {
-        while (left-- > 0) await connection.ask(request())
+        while (left-- > 0) await ask(connection)
       }))
     },
 
@@ -53,7 +58,7 @@ export function openLoad (port: number, requests: Array<string | Dialogue>, { co
         for (; sent < due; sent++) {
           const connection = idle.pop() ?? await opened()
           const from = performance.now()
-          const answer = connection.ask(request()).then(() => {
+          const answer = ask(connection).then(() => {
             took.push(performance.now() - from)
             idle.push(connection)
             pending.delete(answer)

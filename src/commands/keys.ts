@@ -22,10 +22,8 @@ export function keysCommand (env: Environment, [verb = '', ...args]: string[]): 
   })
 }
 
-const keyTable = (keys: KeyRing): string => table([
-  ['STATE', 'KID', 'ALG', 'PUBLISHED', 'SIGNS FROM', 'SIGNED UNTIL'],
-  ...keys.all.map(({ state, kid, alg, publishedAt, signsFrom, signedUntil }) => [state, kid, alg, timeOf(publishedAt), timeOf(signsFrom), timeOf(signedUntil)])
-])
+const keyTable = (keys: KeyRing): string => table(['STATE', 'KID', 'ALG', 'PUBLISHED', 'SIGNS FROM', 'SIGNED UNTIL'],
+  keys.all.map(({ state, kid, alg, publishedAt, signsFrom, signedUntil }) => [state, kid, alg, timeOf(publishedAt), timeOf(signsFrom), timeOf(signedUntil)]))
 
 /** Public keys for what reads no JWKS: HAProxy, Kong. One by its kid alone, or all, each under a line that names it. */
 function publicPems (keys: KeyRing, kid: string | undefined): string {

@@ -23,8 +23,6 @@ export async function operate (env: Environment, step: (state: State) => Promise
     const warn = (text: string) => { process.stderr.write(`handstamp: ${text}\n`) }
     const state = await openState(config, {
       clock: Date.now,
-      admits: () => true,
-      onStore: error => { if (error instanceof Error) warn(error.message) },
       onProblem: warn,
       onEvent: (event, facts) => warn([event, ...Object.values(facts)].join(' '))
     })
@@ -35,17 +33,16 @@ export async function operate (env: Environment, step: (state: State) => Promise
       await state.close()
     }
   } catch (error) {
-    if (error instanceof ConfigError) process.stderr.write(explainProblems(error))
-    else if (error instanceof StoreError || error instanceof KeyRingError || error instanceof UsageError) process.stderr.write(`handstamp: ${error.message}\n`)
-    else throw error
+    if (!(error instanceof Error) || ![ConfigError, StoreError, KeyRingError, UsageError].some(kind => error instanceof kind)) throw error
+    process.stderr.write(error instanceof ConfigError ? explainProblems(error) : `handstamp: ${error.message}\n`)
     return error instanceof UsageError ? 2 : 1
   }
 }
 
-/** Rows as a table with columns as wide as their widest cell. */
-export function table (rows: string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
-  return rows.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd() + '\n').join('')
+/** Rows below their headings, with columns as wide as their widest cell. */
+export function table (headings: string[], rows: string[][]): string {
+  const widths = headings.map((heading, column) => Math.max(heading.length, ...rows.map(row => String(row[column]).length)))
+  return [headings, ...rows].map(row => widths.map((width, column) => String(row[column]).padEnd(width)).join('  ').trimEnd() + '\n').join('')
 }
 
 export const timeOf = (epochSeconds: number | undefined): string =>

@@ -29,8 +29,6 @@ async function everySession (sessions: Sessions): Promise<Session[]> {
   return found
 }
 
-const sessionTable = (sessions: Session[]): string => table([
-  ['SUB', 'EMAIL', 'SESSION', 'DEVICE', 'CREATED', 'LAST USED', 'ENDS'],
-  ...sessions.map(({ id, device, identity, startedAt, lastUsedAt, idleEndsAt }) =>
-    [subjectOf(identity), identity.email, id, deviceName(device), timeOf(startedAt), timeOf(lastUsedAt), timeOf(idleEndsAt)])
-])
+const sessionTable = (sessions: Session[]): string => table(['SUB', 'EMAIL', 'SESSION', 'DEVICE', 'CREATED', 'LAST USED', 'ENDS'],
+  sessions.map(({ id, device, identity, startedAt, lastUsedAt, idleEndsAt }) =>
+    [subjectOf(identity), identity.email, id, deviceName(device), timeOf(startedAt), timeOf(lastUsedAt), timeOf(idleEndsAt)]))

@@ -163,9 +163,9 @@ function refuseTwins (reader: EnvironmentReader, providers: ConfiguredProvider[]
 function warnOfUnboundEmails (places: Place[], providers: ConfiguredProvider[], { warnings }: Rules): void {
   if (providers.length < 2) return
   const generic = new Set(Object.keys(genericKinds).map(kind => `${kind.toUpperCase()}_PROVIDERS`))
-  for (const { id, emailDomains } of providers) {
-    const { list = '', prefix = '', variables } = places.find(place => place.id === id) ?? {}
-    if (!emailDomains && (generic.has(list) || variables?.['ISSUER']?.required)) {
+  const unbound = new Set(providers.filter(({ emailDomains }) => !emailDomains).map(({ id }) => id))
+  for (const { id, list = '', prefix, variables } of places) {
+    if (unbound.has(id) && (generic.has(list) || variables['ISSUER']?.required)) {
       warnings.push(`${prefix}EMAIL_DOMAINS is not set: ${id} may assert the email of anyone, also of users of other providers`)
     }
   }

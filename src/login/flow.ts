@@ -60,7 +60,7 @@ export class Flows {
       const live = others.filter(other => !over.includes(other))
       for (const name of [...over, ...live].slice(0, others.length - maxLive + 1)) this.#clear(reply, name)
     }
-    this.#set(reply, { ...flow, startedAt: epochSeconds(this.#clock) }, flowSeconds)
+    this.#set(reply, { startedAt: epochSeconds(this.#clock), ...flow }, flowSeconds)
   }
 
   /**

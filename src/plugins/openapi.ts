@@ -1,9 +1,34 @@
-import swagger from '@fastify/swagger'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import Fastify from 'fastify'
 
-/** Collects the routes for openapi.yaml. Nothing is made of them before somebody asks. */
-export async function describeApi (app: FastifyInstance, version: string): Promise<void> {
-  await app.register(swagger, {
+/** The OpenAPI description of an app, in two spellings. */
+export interface ApiDescription {
+  json (): Promise<object>
+  yaml (): Promise<string>
+}
+
+/** Remembers the routes; @fastify/swagger is loaded and told of them when somebody asks, which few ever do. */
+export function describeApi (app: FastifyInstance, about: { version: string, shapes: readonly object[] }): ApiDescription {
+  const routes: RouteOptions[] = []
+  app.addHook('onRoute', route => { if (route.method !== 'HEAD') routes.push(route) })
+  let describing: Promise<FastifyInstance> | undefined
+  const described = () => {
+    describing ??= describingApp(routes, about)
+    return describing
+  }
+  return {
+    json: async () => (await described()).swagger(),
+    yaml: async () => (await described()).swagger({ yaml: true })
+  }
+}
+
+/** The same routes without what they do, on an instance that never listens. */
+async function describingApp (routes: RouteOptions[], { version, shapes }: { version: string, shapes: readonly object[] }): Promise<FastifyInstance> {
+  const { default: swagger } = await import('@fastify/swagger')
+  const host = Fastify({ exposeHeadRoutes: false })
+  host.setValidatorCompiler(() => () => true)
+  host.setSerializerCompiler(() => () => '')
+  await host.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -32,4 +57,8 @@ export async function describeApi (app: FastifyInstance, version: string): Promi
     },
     refResolver: { buildLocalReference: json => String(json['$id']) }
   })
+  for (const shape of shapes) host.addSchema(shape)
+  for (const { method, url, schema, handler } of routes) host.route({ method, url, ...(schema && { schema }), handler })
+  await host.ready()
+  return host
 }

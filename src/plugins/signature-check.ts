@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto'
 import jwt from '@fastify/jwt'
 import Fastify from 'fastify'
 import type { Config } from '../config/config.ts'
@@ -11,7 +12,7 @@ import type { SignatureCheck } from '../tokens/token-verifier.ts'
 export async function signatureCheck (key: SigningKey, { publicUrl, token }: Pick<Config, 'publicUrl' | 'token'>): Promise<SignatureCheck> {
   const host = Fastify()
   await host.register(jwt, {
-    secret: { public: key.publicPem },
+    secret: { public: pemOf(key) },
     verify: {
       algorithms: [key.alg],
       allowedIss: publicUrl,
@@ -23,3 +24,7 @@ export async function signatureCheck (key: SigningKey, { publicUrl, token }: Pic
   await host.ready()
   return text => host.jwt.verify(text)
 }
+
+/** PKCS #1 can only be RSA: for any other PEM, fast-jwt loads and runs an ASN.1 parser to see what it holds. */
+const pemOf = ({ alg, publicPem }: SigningKey): string =>
+  alg === 'RS256' ? createPublicKey(publicPem).export({ type: 'pkcs1', format: 'pem' }).toString() : publicPem

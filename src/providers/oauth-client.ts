@@ -33,7 +33,7 @@ export interface OAuthClientOptions {
 
 /** Builds the authorization URL with state and PKCE, and trades the code. */
 export interface OAuthClient {
-  authorize (state: string, more: Record<string, string>): Promise<{ url: string, kept: Kept }>
+  authorize (state: string, more: Record<string, string>): { url: string, kept: Kept }
   /**
    * @param more further parameters of this one call
    * @throws AuthError provider_error, provider_timeout, provider_unavailable
@@ -57,23 +57,18 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
   const form = await authorizationForm(lasting, options)
 
   async function throughPlugin (call: (client: OAuth2Namespace) => Promise<{ token: unknown }>): Promise<TokenAnswer> {
+    const attempt = async () => {
+      const client = typeof clientSecret === 'string' ? lasting : await pluginClient(options, clientSecret())
+      const { token } = await call(client)
+      return tokenAnswer(options.strictJson ? token as Json : parseTokenDocument(bytesOf(token as Json)), options.tokenTypes)
+    }
     // The plugin's timeout runs anew for the body: this one is for the whole call.
     const { promise: late, stop } = deadline(limits.totalMs)
-    try {
-      const client = typeof clientSecret === 'string' ? lasting : await pluginClient(options, clientSecret())
-      const { token } = await Promise.race([call(client), late])
-      return tokenAnswer(options.strictJson ? token as Json : parseTokenDocument(bytesOf(token as Json)), options.tokenTypes)
-    } catch (error) {
-      const status = (error as { output?: { statusCode?: number } }).output?.statusCode
-      const answered = (error as { data?: { isResponseError?: boolean } }).data?.isResponseError === true
-      throw providerFailure(error, status === 504 && !answered)
-    } finally {
-      stop()
-    }
+    return Promise.race([attempt(), late]).catch((error: unknown) => { throw providerFailure(error) }).finally(stop)
   }
 
   return {
-    async authorize (state, more) {
+    authorize (state, more) {
       const parameters = new URLSearchParams({ ...options.params, ...more }).toString()
       const url = `${form}&state=${state}${parameters && `&${parameters}`}`
       if (options.pkce === false) return { url, kept: {} }

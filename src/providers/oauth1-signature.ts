@@ -31,7 +31,7 @@ export function signatureBase ({ method, url, form = {}, oauth }: SignedRequest)
   return [method.toUpperCase(), url.origin + url.pathname, parameters].map(encoded).join('&')
 }
 
-const order = (one: string, other: string): number => one < other ? -1 : one > other ? 1 : 0
+const order = (one: string, other: string): number => Number(one > other) - Number(one < other)
 
 /** RFC 5849 section 3.4.2 to 3.4.4; HMAC-SHA256 as the same with the other hash. */
 export function signature (method: Signature, request: SignedRequest, { clientSecret, tokenSecret }: SigningSecrets): string {

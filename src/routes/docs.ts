@@ -1,12 +1,13 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { apiPage, type Operation } from '../pages/api.ts'
 import { pageHeaders } from '../pages/layout.ts'
+import type { ApiDescription } from '../plugins/openapi.ts'
 import { pageBody } from './schemas.ts'
 
 const schema = (operationId: string, summary: string, response: object) => ({ operationId, tags: ['developers'], summary, response: { 200: response } })
 
 /** The API description, made of the routes themselves at its first request. */
-const docs: FastifyPluginAsync = async app => {
+const docs: FastifyPluginAsync<{ description: ApiDescription }> = async (app, { description }) => {
   let json: string | undefined
   let yaml: string | undefined
   let page: string | undefined
@@ -15,7 +16,7 @@ const docs: FastifyPluginAsync = async app => {
     schema: schema('openapiJson', 'This description as JSON',
       { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object', additionalProperties: true } } } })
   }, async (_request, reply) => {
-    json ??= JSON.stringify(app.swagger(), null, 2)
+    json ??= JSON.stringify(await description.json(), null, 2)
     return reply.header('content-type', 'application/json; charset=utf-8').send(json)
   })
 
@@ -23,12 +24,12 @@ const docs: FastifyPluginAsync = async app => {
     schema: schema('openapiYaml', 'This description as YAML',
       { description: 'OpenAPI 3.1', content: { 'application/yaml': { schema: { type: 'string' } } } })
   }, async (_request, reply) => {
-    yaml ??= app.swagger({ yaml: true })
+    yaml ??= await description.yaml()
     return reply.header('content-type', 'application/yaml; charset=utf-8').send(yaml)
   })
 
   app.get('/docs', { schema: schema('docs', 'This description as a page', pageBody('The page')), config: { page: true } }, async (_request, reply) => {
-    page ??= apiPage(operationsOf(app.swagger()))
+    page ??= apiPage(operationsOf(await description.json()))
     return reply.headers(pageHeaders()).send(page)
   })
 }

@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import t from 'tap'
 import { keysCommand } from '../../src/commands/keys.ts'
+import { operate } from '../../src/commands/operate.ts'
 import { sessionsCommand } from '../../src/commands/sessions.ts'
 import { listeningTestApp, temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
@@ -137,6 +138,11 @@ t.test('a command makes no store where there is none, and tells what is wrong wi
   const said = err().map(({ args: [chunk] }) => String(chunk)).join('')
   t.match(said, `there is no store in ${folder}`)
   t.match(said, 'PORT must be a whole number')
+})
+
+t.test('what nobody foresaw is not explained away', async t => {
+  const { env } = await openTestState(t)
+  await t.rejects(operate(env, async () => { throw new TypeError('unforeseen') }), { message: 'unforeseen' })
 })
 
 t.test('R41 a command with another secret cannot open the keys, and says so', async t => {

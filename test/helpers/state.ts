@@ -28,7 +28,7 @@ const noProblem = (message: string, error: unknown) => { throw new Error(message
 export async function openTestState (
   t: Teardown,
   env: Environment = {},
-  { admits = () => true, startAt = 0, onProblem = noProblem }: TestStateOptions = {}
+  { admits, startAt = 0, onProblem = noProblem }: TestStateOptions = {}
 ): Promise<TestState> {
   const whole = { DATA_DIR: env['DATA_DIR'] ?? temporaryFolder(t), SIGNING_ALG: 'ES256', ...env }
   const config = loadConfig(whole)
@@ -37,8 +37,7 @@ export async function openTestState (
   const clock = () => Date.now() + traveled * 1000
   const state = await openState(config, {
     clock,
-    admits,
-    onStore: () => {},
+    ...(admits && { admits }),
     onProblem,
     onEvent: (event, facts) => { events.push([event, facts]) }
   })

@@ -1,4 +1,6 @@
 import t from 'tap'
+import { secretBox } from '../../src/keys/secret-box.ts'
+import { Memberships } from '../../src/login/memberships.ts'
 import { buildTestApp, temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { Browser } from '../helpers/browser.ts'
 import { fakeProvider, reply, type Answer } from '../helpers/fake-provider.ts'
@@ -86,4 +88,9 @@ t.test('R21 the provider\'s token is kept sealed, and is in no token and no log'
   t.notMatch(log(), 'gho_secret')
   const [, payload = ''] = (browser.cookies.get('handstamp') ?? '').split('.')
   t.notMatch(Buffer.from(payload, 'base64url').toString(), 'gho_secret')
+})
+
+t.test('there is nothing to check with a provider that is no longer there: its sessions end for that', async t => {
+  const memberships = new Memberships({ providers: new Map(), box: secretBox(['a secret'], 'grants'), clock: Date.now, warn: () => {} })
+  t.equal(await memberships.recheck('gone', 'kept'), 'kept')
 })

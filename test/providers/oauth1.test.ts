@@ -162,3 +162,8 @@ t.test('R75 neither the flow\'s cookie nor the log shows the temporary token\'s 
   await finish()
   for (const secret of ['temporary-secret', 'lasting-secret', 'a-verifier', 'client&secret', 'oauth_signature']) t.notMatch(log(), secret)
 })
+
+t.test('only emails of its domains are accepted from a provider that has a list of them', async t => {
+  const page = await (await play(t, { env: { EMAIL_DOMAINS: 'elsewhere.example' } })).finish()
+  t.equal(code(page), 'email_not_allowed')
+})

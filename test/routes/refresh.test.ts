@@ -342,7 +342,7 @@ t.test('there are no lists without TOKEN_STATUS, and none that no session has a 
 
 t.test('L26 while keys rotate, verifiers with warm and with cold caches refuse no token', async t => {
   const { app, url, dataDir } = await listeningTestApp(t)
-  const { keys, travel } = await openTestState(t, { DATA_DIR: dataDir, PUBLIC_URL: url })
+  const { keys } = await openTestState(t, { DATA_DIR: dataDir, PUBLIC_URL: url })
   const browser = new Browser(app, url)
   await devSignIn(browser)
   const remote = () => createRemoteJWKSet(new URL(`${url}/.well-known/jwks.json`), { cooldownDuration: 60_000 })
@@ -362,8 +362,7 @@ t.test('L26 while keys rotate, verifiers with warm and with cold caches refuse n
     all.push(await token())
     await verify(all.at(-1) ?? '', warm)
     const before = keys.current.kid
-    travel(91 * 86_400)
-    await keys.upkeep()
+    await keys.rotate(true) // the next key has been in the set that `warm` has
     t.not(keys.current.kid, before)
     await eventually('the service signs with the next key', async () => {
       const next = await token()
@@ -374,7 +373,6 @@ t.test('L26 while keys rotate, verifiers with warm and with cold caches refuse n
     })
   }
   const cold = remote()
-  const published = (await app.inject('/.well-known/jwks.json')).json().keys.map(({ kid }: { kid: string }) => kid)
-  for (const token of all.filter(token => published.includes(decodeProtectedHeader(token).kid))) await verify(token, cold)
+  for (const token of all) await verify(token, cold)
   t.equal(signedBy.size, 4, 'four keys have signed, and nothing was refused')
 })
