@@ -132,10 +132,15 @@ t.test('L20 a Redis that is full refuses what is new, is not taken for one that 
   const { redis, store, told } = await scene(t)
   await store.put('things/a', 'one\n')
   await redis.client.config('SET', 'maxmemory', '1mb')
-  for (const write of [
-    store.put('things/b', 'x'), store.claim('things/c', 'x'), store.replace('things/a', 'one\n', 'two\n'), store.replaceLine('things/a', 'one', 'two'),
-    store.count('numbers'), store.announce('news', seconds() + 60)
-  ]) await t.rejects(write, { name: 'StoreError', message: 'Redis refused' })
+  const writes: Array<() => Promise<unknown>> = [
+    () => store.put('things/b', 'x'),
+    () => store.claim('things/c', 'x'),
+    () => store.replace('things/a', 'one\n', 'two\n'),
+    () => store.replaceLine('things/a', 'one', 'two'),
+    () => store.count('numbers'),
+    () => store.announce('news', seconds() + 60)
+  ]
+  for (const write of writes) await t.rejects(async () => { await write() }, { name: 'StoreError', message: 'Redis refused' })
   t.equal(await store.get('things/a'), 'one\n')
   await store.ping()
   await store.remove('things/a')
