@@ -9,7 +9,7 @@ import { capacity, type Finding } from './harness/table.ts'
 /** `GET /auth/me` by cookie, 200 people in turn, every token seen before. */
 export async function me (effort: Effort): Promise<Finding[]> {
   const dataDir = await warmDataDir()
-  const cookies = (await signInMany(dataDir, 200)).map(token => ({ cookie: `handstamp=${token}` }))
+  const cookies = (await signInMany(dataDir, effort.people)).map(token => ({ cookie: `handstamp=${token}` }))
   const requests = cookies.map(cookie => get('/auth/me', cookie))
   const ours = handstamp(dataDir)
   const measured = await compareCpu([
@@ -36,7 +36,7 @@ export async function revoked (effort: Effort): Promise<Finding[]> {
   await close()
   const entry = async (folder: string, name: string) => ({
     script: handstamp(folder, {}, name),
-    requests: (await signInMany(folder, 200)).map(token => get('/auth/me', { cookie: `handstamp=${token}` }))
+    requests: (await signInMany(folder, effort.people)).map(token => get('/auth/me', { cookie: `handstamp=${token}` }))
   })
   const measured = await compareCpu([await entry(dataDir, 'nobody ended'), await entry(other, '100,000 ended')], effort)
   const micros = ['100,000 ended', 'nobody ended'].map(name => median(numbersOf(measured, name)).toFixed(1))

@@ -19,6 +19,7 @@ export interface Effort {
   starts: number
   memoryRequests: number
   manySessions: number
+  people: number
 }
 
 /** One number for each round, by the contestant's name. */

@@ -27,6 +27,9 @@ export interface Script {
   probe?: string
 }
 
+const running = new Set<ChildProcess>()
+process.once('exit', () => { for (const child of running) child.kill('SIGKILL') })
+
 const meter = new URL('meter.js', import.meta.url).href
 const nowhere = openSync('/dev/null', 'w')
 
@@ -34,10 +37,8 @@ export const server = (name: string): string => fileURLToPath(new URL(`../server
 
 export async function startContestant ({ name, path, env = {}, probe = '/' }: Script): Promise<Contestant> {
   const port = await freePort()
-  const child = spawn(process.execPath, ['--import', meter, path], {
-    env: environment(port, env),
-    stdio: ['ignore', nowhere, 'inherit', 'ipc']
-  })
+  const child = spawn(process.execPath, ['--import', meter, path], { env: environment(port, env), stdio: ['ignore', nowhere, 'inherit', 'ipc'] })
+  running.add(child.once('exit', () => running.delete(child)))
   await answering(child, `http://127.0.0.1:${port}${probe}`)
   return {
     name,
@@ -60,6 +61,7 @@ export async function startToFirstAnswer ({ path, env = {}, probe = '/' }: Scrip
   const port = await freePort()
   const began = performance.now()
   const child = spawn(process.execPath, [path], { env: environment(port, env), stdio: ['ignore', nowhere, 'inherit'] })
+  running.add(child.once('exit', () => running.delete(child)))
   await answering(child, `http://127.0.0.1:${port}${probe}`, 1)
   const took = performance.now() - began
   child.kill('SIGKILL')
@@ -81,16 +83,10 @@ export async function freePort (): Promise<number> {
 }
 
 async function answering (child: ChildProcess, url: string, pauseMs = 20): Promise<void> {
-  const deadline = Date.now() + 20_000
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`the server of ${url} ended with ${child.exitCode}`)
-    try {
-      const answer = await fetch(url, { redirect: 'manual' })
-      await answer.arrayBuffer()
-      if (answer.status < 500) return
-    } catch (error) {
-      if (Date.now() > deadline) throw error
-      await new Promise(resolve => setTimeout(resolve, pauseMs))
-    }
+  for (const deadline = Date.now() + 20_000; ;) {
+    const status = await fetch(url, { redirect: 'manual' }).then(async answer => { await answer.arrayBuffer(); return answer.status }, () => 0)
+    if (status > 0 && status < 500) return
+    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${url} does not answer (${status || 'no connection'})`)
+    await new Promise(resolve => setTimeout(resolve, pauseMs))
   }
 }
