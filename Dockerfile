@@ -7,7 +7,7 @@ COPY scripts ./scripts
 COPY src ./src
 RUN npm run build
 
-# dist/server.js holds every dependency but lmdb and ioredis (see scripts/build.mjs): install what the lockfile says,
+# dist holds every dependency but lmdb and ioredis (see scripts/build.mjs): install what the lockfile says,
 # then drop all that is not theirs.
 FROM node:24-bookworm-slim AS production
 WORKDIR /app

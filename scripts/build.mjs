@@ -1,7 +1,9 @@
-// Bundles src/server.ts into dist/server.js: one file starts in half the time of five hundred.
+// Bundles src/server.ts into dist: one file starts in half the time of five hundred, and in half of that if V8 has
+// compiled it before.
 // Does nothing when dist is newer than everything it is made of, so that `npm start` is quick.
 import { build } from 'esbuild'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -14,7 +16,7 @@ const newest = (path) => {
   if (!stat.isDirectory()) return stat.mtimeMs
   return Math.max(...readdirSync(path).map(name => newest(join(path, name))))
 }
-const sources = ['src', 'scripts/build.mjs', 'package.json', 'package-lock.json'].map(name => join(root, name))
+const sources = ['src', 'scripts', 'package.json', 'package-lock.json'].map(name => join(root, name))
 const stale = !existsSync(out) || Math.max(...sources.map(newest)) > statSync(out).mtimeMs
 
 /** These stay in node_modules: one holds native code, the other is for few. */
@@ -64,12 +66,13 @@ async function bundle (input, outfile) {
 }
 
 if (stale || process.argv.includes('--force')) {
-  const script = await bundle({ entryPoints: ['src/server.ts'] }, out)
+  const service = await bundle({ entryPoints: ['src/server.ts'] }, join(dist, 'handstamp.js'))
   const files = [{ path: join(dist, 'package.json'), contents: '{ "type": "commonjs" }\n' }]
   for (const [name, file] of later) {
     files.push(...await bundle({ stdin: { contents: `module.exports = require('${name}')`, resolveDir: root } }, join(dist, file)))
   }
-  files.push(...script.reverse()) // two builds at once never show half a file; the script comes last
+  // Two builds at once never show half a file; what is run comes last.
+  files.push(...service, { path: out, contents: readFileSync(join(root, 'scripts/server.cjs')) })
 
   mkdirSync(dist, { recursive: true })
   for (const { path, contents } of files) {
@@ -78,5 +81,9 @@ if (stale || process.argv.includes('--force')) {
     renameSync(draft, path)
   }
   const made = new Set(files.map(({ path }) => basename(path)))
-  for (const name of readdirSync(dist)) if (/\.js(\.map)?$/.test(name) && !made.has(name)) rmSync(join(dist, name))
+  for (const name of readdirSync(dist)) if (/\.js(\.map|\.code)?$/.test(name) && !made.has(name)) rmSync(join(dist, name))
+  if (!process.argv[1]?.endsWith('dev.mjs')) { // which builds as often as it starts
+    const { status } = spawnSync(process.execPath, [join(root, 'scripts/compile-ahead.mjs')], { stdio: ['ignore', 'ignore', 'inherit'], timeout: 30_000 })
+    if (status !== 0) process.stderr.write('the bundle could not be started to compile it ahead: it works, and starts slower\n')
+  }
 }

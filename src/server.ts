@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import packageJson from '../package.json' with { type: 'json' }
 import { checkCommand } from './commands/check.ts'
 import { healthcheckCommand } from './commands/healthcheck.ts'
