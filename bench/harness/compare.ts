@@ -35,10 +35,23 @@ export async function compareCpu (entries: Entry[], { rounds, requestsPerRound, 
   })
 }
 
-/** Milliseconds that 99 of 100 answers stay below when so many requests a second arrive, ready or not. */
-export async function compareP99 (entries: Entry[], perSecond: number, seconds: number, rounds: number): Promise<Measured> {
-  return compare(entries, rounds, load => load.sendAtRate(perSecond, seconds).then(() => {}),
-    async load => quantile(await load.sendAtRate(perSecond, seconds), 0.99))
+/** Answers a second of one contestant that is never without a request, beside whatever else this takes of the machine. */
+export async function answersPerSecond (entry: Entry, { rounds, requestsPerRound, warmUpRequests }: Effort): Promise<number> {
+  const measured = await compare([entry], Math.ceil(rounds / 4), load => load.send(warmUpRequests), async load => {
+    const from = performance.now()
+    await load.send(requestsPerRound)
+    return requestsPerRound / (performance.now() - from) * 1000
+  })
+  return median(numbersOf(measured, entry.script.name))
+}
+
+/** Milliseconds that 99 of 100 answers stay below when each has so many requests a second, ready or not. */
+export async function compareP99 (
+  entries: Array<Entry & { perSecond: number }>, { rounds, seconds, warmUpRequests }: Effort
+): Promise<Measured> {
+  const rates = new Map(entries.map(({ script, perSecond }) => [script.name, perSecond]))
+  return compare(entries, Math.ceil(rounds / 4), load => load.send(warmUpRequests), async (load, { name }) =>
+    quantile(await load.sendAtRate(rates.get(name) ?? 0, seconds), 0.99))
 }
 
 /** Starts all, warms all, measures each in turn, stops all. */
@@ -73,7 +86,7 @@ export async function inTurns<Item> (
   for (let round = 0; round < rounds; round++) {
     const turn = round % items.length
     const order = [...items.slice(turn), ...items.slice(0, turn)]
-    for (const item of round % 2 === 0 ? order : order.reverse()) measured.get(nameOf(item))?.push(await measure(item))
+    for (const item of Math.floor(round / items.length) % 2 === 0 ? order : order.reverse()) measured.get(nameOf(item))?.push(await measure(item))
   }
   return measured
 }

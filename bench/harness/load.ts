@@ -52,8 +52,9 @@ export function openLoad (port: number, requests: Array<string | Dialogue>, { co
       await fill()
       const took: number[] = []
       const pending = new Set<Promise<void>>()
+      let failure: unknown
       const began = performance.now()
-      for (let sent = 0; sent < perSecond * seconds;) {
+      for (let sent = 0; sent < perSecond * seconds && failure === undefined;) {
         const due = Math.min(perSecond * seconds, Math.floor((performance.now() - began) / 1000 * perSecond))
         for (; sent < due; sent++) {
           const connection = idle.pop() ?? await opened()
@@ -61,13 +62,13 @@ export function openLoad (port: number, requests: Array<string | Dialogue>, { co
           const answer = ask(connection).then(() => {
             took.push(performance.now() - from)
             idle.push(connection)
-            pending.delete(answer)
-          })
+          }, (error: unknown) => { failure ??= error }).then(() => { pending.delete(answer) })
           pending.add(answer)
         }
         await new Promise(resolve => setTimeout(resolve, 1))
       }
       await Promise.all(pending)
+      if (failure !== undefined) throw failure
       return took
     },
 

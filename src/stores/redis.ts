@@ -53,7 +53,6 @@ export class RedisStore implements Store {
       connectTimeout: 2_000,
       maxRetriesPerRequest: 0,
       enableOfflineQueue: false,
-      enableAutoPipelining: true,
       keyPrefix: namespace,
       retryStrategy: attempt => Math.min(50 * attempt, 500),
       reconnectOnError: error => error.message.startsWith('READONLY') // a failover made our primary a replica
