@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { loadConfig } from '../src/config/config.ts'
 import { openState, type State } from '../src/state.ts'
 import { server, startContestant, type Script } from './harness/contestant.ts'
+import type { Dialogue } from './harness/load.ts'
 
 export const publicUrl = 'http://localhost:3000'
 
@@ -26,6 +27,16 @@ export const handstamp = (dataDir: string, env: Record<string, string> = {}, nam
     ...env
   }
 })
+
+/** A browser that refreshes, again and again. */
+export function refreshing (refreshToken: string): Dialogue {
+  let cookie = refreshToken
+  return {
+    request: () => ['POST /auth/refresh HTTP/1.1', 'Host: localhost', `Origin: ${publicUrl}`, `Cookie: handstamp-refresh=${cookie}`,
+      'Content-Length: 0', '', ''].join('\r\n'),
+    heard (answer) { cookie = /handstamp-refresh=([\w-]+)/.exec(answer)?.[1] ?? cookie }
+  }
+}
 
 /** node:http that repeats an answer of Handstamp's byte by byte, whatever it is asked. */
 export async function rawTwin (original: Script, path: string, headers: Record<string, string> = {}): Promise<Script> {

@@ -7,25 +7,15 @@ import { answersPerSecond, compareCpu, compareP99, median, numbersOf, ratios, ty
 import { server } from './harness/contestant.ts'
 import type { Dialogue } from './harness/load.ts'
 import type { Finding } from './harness/table.ts'
-import { open, publicUrl } from './handstamp.ts'
+import { open, publicUrl, refreshing } from './handstamp.ts'
 import { ada } from './servers/ada.ts'
 
 const secret = 'a-secret-of-a-bench-that-nobody-else-needs-to-know'
 const people = 2_048
 const device = 506
 
-/** A browser that refreshes, again and again. */
-function browser (refreshToken: string): Dialogue {
-  let cookie = refreshToken
-  return {
-    request: () => ['POST /auth/refresh HTTP/1.1', 'Host: localhost', `Origin: ${publicUrl}`, `Cookie: handstamp-refresh=${cookie}`,
-      'Content-Length: 0', '', ''].join('\r\n'),
-    heard (answer) { cookie = /handstamp-refresh=([\w-]+)/.exec(answer)?.[1] ?? cookie }
-  }
-}
-
 const browsers = ({ sessions }: State): Promise<Dialogue[]> => Promise.all(Array.from({ length: people }, async (_, person) =>
-  browser((await sessions.start({ ...ada, subject: String(person) }, device)).refreshToken)))
+  refreshing((await sessions.start({ ...ada, subject: String(person) }, device)).refreshToken)))
 
 /** What the store has of a session besides its first line. */
 const now = Math.floor(Date.now() / 1000)

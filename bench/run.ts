@@ -13,8 +13,8 @@ import { start } from './start.ts'
 
 type Benches = Record<string, (effort: Effort) => Promise<Finding[]>>
 
-const byClock: Benches = { boot, issue, memory, refresh, sessions }
-const byCpu: Benches = { start, me, revoked, jwks }
+const byClock: Benches = { boot, issue, memory, refresh }
+const byCpu: Benches = { start, me, revoked, jwks, sessions }
 
 const thorough: Effort = {
   rounds: 40,

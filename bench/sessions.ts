@@ -1,48 +1,58 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { open } from './handstamp.ts'
-import { inTurns, median, numbersOf, ratios, type Effort } from './harness/compare.ts'
+import { handstamp, open, refreshing, warmDataDir } from './handstamp.ts'
+import { compareCpu, median, numbersOf, ratios, type Effort, type Entry } from './harness/compare.ts'
 import type { Finding } from './harness/table.ts'
 import { ada } from './servers/ada.ts'
 
-/** What a refresh costs the embedded store with few and with many live sessions, and what each session takes. */
-export async function sessions ({ rounds, manySessions }: Effort): Promise<Finding[]> {
-  const folders: string[] = []
-  const make = async (count: number) => {
-    const DATA_DIR = mkdtempSync(join(tmpdir(), 'handstamp-bench-'))
-    folders.push(DATA_DIR)
-    const state = await open({ DATA_DIR })
-    const size = () => statSync(join(DATA_DIR, 'handstamp.mdb')).size
-    const empty = size()
-    const tokens: string[] = []
-    while (tokens.length < count) {
-      tokens.push(...await Promise.all(Array.from({ length: Math.min(1_000, count - tokens.length) }, async (_, person) =>
-        (await state.sessions.start({ ...ada, subject: `${tokens.length + person}`.padStart(21, '1') }, 506)).refreshToken)))
-    }
-    return { state, tokens, bytes: (size() - empty) / count, name: String(count) }
-  }
+const atOnce = 1_000
+const browsers = 20_000
+
+/** `POST /auth/refresh` with few and with many live sessions in the embedded store, and what each session takes. */
+export async function sessions (effort: Effort): Promise<Finding[]> {
+  const [few, many] = [await filled(1_000), await filled(effort.manySessions)]
+  const findings: Finding[] = []
   try {
-    const [few, many] = [await make(1_000), await make(manySessions)]
-    const measured = await inTurns([few, many], rounds, ({ name }) => name, async ({ state, tokens }) => {
-      const chosen = new Set(Array.from({ length: 200 }, () => Math.floor(Math.random() * tokens.length)))
-      const before = process.cpuUsage()
-      await Promise.all([...chosen].map(async at => { tokens[at] = (await state.sessions.refresh(tokens[at] ?? '')).refreshToken }))
-      const { user, system } = process.cpuUsage(before)
-      return (user + system) / chosen.size
-    })
-    await Promise.all([few, many].map(({ state }) => state.close()))
-    const micros = [many, few].map(({ name }) => median(numbersOf(measured, name)).toFixed(0))
-    return [
-      {
-        what: `${many.name} sessions : ${few.name}`,
+    for (const alg of ['RS256', 'ES256']) {
+      const entry = ({ dataDir, name, requests }: Filled): Entry =>
+        ({ script: handstamp(dataDir, { SIGNING_ALG: alg, RATE_LIMIT: '0' }, name), requests })
+      const measured = await compareCpu([entry(few), entry(many)], effort)
+      const micros = ({ name }: Filled) => median(numbersOf(measured, name)).toFixed(0)
+      findings.push({
+        what: `${alg}, ${many.name} : ${few.name}`,
         values: ratios(measured, many.name, few.name),
         atMost: 1.3,
-        how: `CPU a refresh in the embedded store: ${micros[0]} against ${micros[1]} us`
-      },
-      { what: 'store a session', values: [many.bytes], unit: ' bytes', atMost: 300, how: `size of the file with ${many.name} sessions` }
-    ]
+        how: `CPU a refresh: ${micros(many)} against ${micros(few)} us`
+      })
+    }
+    return [...findings, { what: 'store a session', values: [many.bytes], unit: ' bytes', atMost: 300, how: `size of the file with ${many.name}` }]
   } finally {
-    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+    for (const { dataDir } of [few, many]) rmSync(dataDir, { recursive: true, force: true })
   }
+}
+
+/** A store with so many sessions, and browsers that hold some of them, far apart in the file. */
+interface Filled {
+  name: string
+  dataDir: string
+  requests: Entry['requests']
+  /** of the file, for each session */
+  bytes: number
+}
+
+async function filled (count: number): Promise<Filled> {
+  const dataDir = await warmDataDir()
+  const state = await open({ DATA_DIR: dataDir })
+  const size = () => statSync(join(dataDir, 'handstamp.mdb')).size
+  const empty = size()
+  const every = Math.ceil(count / browsers)
+  const requests: Filled['requests'] = []
+  for (let made = 0; made < count; made += atOnce) {
+    const tokens = await Promise.all(Array.from({ length: atOnce }, async (_, person) =>
+      (await state.sessions.start({ ...ada, subject: `${made + person}`.padStart(21, '1') }, 506)).refreshToken))
+    requests.push(...tokens.filter((_token, person) => (made + person) % every === 0).map(refreshing))
+  }
+  const bytes = (size() - empty) / count
+  await state.close()
+  return { name: `${count} sessions`, dataDir, requests, bytes }
 }
