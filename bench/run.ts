@@ -1,4 +1,4 @@
-// npm run bench [-- start|me|jwks|boot|issue|memory|refresh|sessions|revoked ...] [--quick]
+// npm run bench [-- start|me|jwks|boot|issue|memory|refresh|providers|sessions|revoked ...] [--quick]
 import { boot } from './boot.ts'
 import type { Effort } from './harness/compare.ts'
 import { shareOneCore } from './harness/one-core.ts'
@@ -7,6 +7,7 @@ import { issue } from './issue.ts'
 import { jwks } from './jwks.ts'
 import { me, revoked } from './me.ts'
 import { memory } from './memory.ts'
+import { providers } from './providers.ts'
 import { refresh } from './refresh.ts'
 import { sessions } from './sessions.ts'
 import { start } from './start.ts'
@@ -14,7 +15,7 @@ import { start } from './start.ts'
 type Benches = Record<string, (effort: Effort) => Promise<Finding[]>>
 
 const byClock: Benches = { boot, issue, memory, refresh }
-const byCpu: Benches = { start, me, revoked, jwks, sessions }
+const byCpu: Benches = { start, providers, me, revoked, jwks, sessions }
 
 const thorough: Effort = {
   rounds: 40,
