@@ -129,10 +129,9 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
 
   app.get('/:provider/callback', { schema: callbackSchema, config: { page: true, ...counted('callbacks') } }, async (request, reply) => {
     refuseUnlessNavigation(request)
-    const { state } = request.query
     const provider = providerOf(request.params.provider)
-    const flow = flows.open(request, provider.id, state)
-    if (flows.isOver(flow)) return refuse(request, reply, new AuthError('flow_expired'), startAgain(flow))
+    const flow = openFlow(request, provider)
+    if (flows.isOver(flow)) return stop(request, reply, flow, new AuthError('flow_expired'))
     try {
       return await finish(request, reply, provider, flow)
     } catch (error) {
@@ -192,12 +191,28 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
     } catch {
       // not signed in after all
     }
-    return refuse(request, reply, new AuthError('flow_already_used'), startAgain(flow))
+    return stop(request, reply, flow, new AuthError('flow_already_used'))
+  }
+
+  /** An answer that no flow of this browser waits for is a failed login as well. */
+  function openFlow (request: FastifyRequest<{ Querystring: Answer }>, provider: Provider): Flow {
+    try {
+      return flows.open(request, provider.id, request.query.state)
+    } catch (error) {
+      auditFailure(request, provider.id, refusalOf(error))
+      throw error
+    }
+  }
+
+  /** A flow that cannot go on here: the person may start again. */
+  function stop (request: FastifyRequest, reply: FastifyReply, flow: Flow, refusal: AuthError) {
+    auditFailure(request, flow.provider, refusal)
+    return refuse(request, reply, refusal, startAgain(flow))
   }
 
   /** A failed login goes back to where it was started from, with our own words. */
   function fail (request: FastifyRequest, reply: FastifyReply, flow: Flow, refusal: AuthError) {
-    audit(request, 'login_failed', { provider: flow.provider, code: refusal.code })
+    auditFailure(request, flow.provider, refusal)
     if (refusal.code === 'invalid_request') throw refusal
     flows.end(reply, flow)
     if (flow.returnTo === undefined) return refuse(request, reply, refusal, startAgain(flow))
@@ -231,6 +246,9 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
     return URL.canParse(referer) && loadReturnTo(`${new URL(referer).origin}/`, returnToRules) !== undefined
   }
 }
+
+const auditFailure = (request: FastifyRequest, provider: string, { code }: AuthError): void =>
+  audit(request, 'login_failed', { provider, code })
 
 type Answer = CallbackAnswer & { answer?: string }
 

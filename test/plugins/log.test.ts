@@ -160,6 +160,23 @@ t.test('R75 the dev login leaves no email and no code in the log', async t => {
   secrets.assertAbsent(t, scene.log())
 })
 
+t.test('R77 an answer that no flow waits for, any more or ever, is in the log as a failure', async t => {
+  const scene = await rogueScene(t)
+  const [used, late] = [await callbackOf(scene), await callbackOf(scene)]
+  const stranger = new Browser(scene.app, scene.url)
+  const codeOf = async (browser: Browser, address: string) => {
+    const from = scene.log().length
+    await browser.visit(address, { headers: { accept: 'application/json' } })
+    return lines(scene, from).find(({ audit }) => audit === 'login_failed')
+  }
+  t.equal(await codeOf(scene.browser, used), undefined)
+  t.match(await codeOf(stranger, used), { provider: 'rogue', code: 'flow_not_found', ip: '127.0.0.1' })
+  scene.browser.cookies.delete('handstamp')
+  t.match(await codeOf(scene.browser, used), { provider: 'rogue', code: 'flow_already_used' })
+  scene.travel(601)
+  t.match(await codeOf(scene.browser, late), { provider: 'rogue', code: 'flow_expired' })
+})
+
 t.test('R77 a success is in the log, with the email as a digest that is the same again', async t => {
   const scene = await rogueScene(t)
   for (const email of ['ada@example.com', 'Ada@Example.com', 'bob@example.com']) await login(scene, { claims: { email } })
