@@ -1,10 +1,8 @@
 // The whole service; with STUBBED, the store gives back at once what it would, and the signature is always the same.
-import { buildApp } from '../../src/app.ts'
-import { loadConfig } from '../../src/config/config.ts'
 import { KeyRing } from '../../src/keys/key-ring.ts'
-import { logStream } from '../../src/plugins/log.ts'
 import type { Swap } from '../../src/stores/store.ts'
 import { RedisStore } from '../../src/stores/redis.ts'
+import { serve } from './serve.ts'
 
 const { STUBBED: identity, ...env } = process.env
 
@@ -21,6 +19,4 @@ if (identity !== undefined) {
   })
 }
 
-const app = await buildApp(loadConfig(env), { log: logStream() })
-await app.listen({ port: Number(env['PORT']), host: '127.0.0.1' })
-process.on('SIGTERM', () => { app.close().then(() => process.exit(), () => process.exit(1)) })
+await serve(env)

@@ -129,6 +129,21 @@ t.test('L16 a Redis that is gone is refused at once, and what it kept is there w
   t.match(told, [Error, undefined])
 })
 
+t.test('L16 what was asked of a Redis that went away is refused, and not done when it is back', async t => {
+  const { redis, store } = await scene(t, '--appendfsync', 'always')
+  await store.put('things/a', 'one')
+  redis.pause()
+  const asked = [store.put('things/a', 'two'), store.claim('things/b', 'x'), store.replaceLine('things/a', 'one', 'three'), store.count('numbers')]
+  const refused = Promise.all(asked.map(msToRefuse))
+  await redis.kill()
+  await refused
+  await redis.start()
+  await eventually('it is back', () => store.ping().then(() => true, () => false))
+  t.equal(await store.get('things/a'), 'one')
+  t.equal(await store.get('things/b'), undefined)
+  t.equal(await store.count('numbers'), 1)
+})
+
 t.test('L20 a Redis that is full refuses what is new, is not taken for one that is away, and goes on when there is room', async t => {
   const { redis, store, told } = await scene(t)
   await store.put('things/a', 'one\n')
