@@ -161,7 +161,7 @@ t.test('only what serves requests knows fastify', async t => {
 t.test('each outside package has one place that needs it', async t => {
   const places: Record<string, RegExp> = {
     ajv: /^plugins\/validation\.ts$/,
-    lmdb: /^stores\/embedded\.ts$/,
+    lmdb: /^stores\/lmdb\.ts$/,
     ioredis: /^stores\/redis\.ts$/,
     jose: /^providers\//,
     pino: /^(plugins\/log|app)\.ts$/,

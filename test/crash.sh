@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Processes that rotate sessions of the embedded store are killed by kill -9 at random moments: npm run test:crash [-- <times>]
+# The embedded store and processes that come and go: some are killed by kill -9 at random moments, some open and close it
+# all the time. npm run test:crash [-- <kills> [<seconds of opening>]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 npm run --silent compile
-CRASHES=${1:-25} npx --no-install tap --disable-coverage --timeout=0 build/test/crash/crash.test.js
+CRASHES=${1:-25} SECONDS_OF_OPENING=${2:-20} npx --no-install tap --disable-coverage --jobs=1 --timeout=0 build/test/crash/{crash,openers}.test.js

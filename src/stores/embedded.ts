@@ -1,8 +1,9 @@
-import { randomUUID } from 'node:crypto'
-import { accessSync, closeSync, constants, existsSync, linkSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { open, type RootDatabase } from 'lmdb'
+import { DiskRoom } from './disk-room.ts'
+import { Lmdb } from './lmdb.ts'
 import { assertWhole } from './lmdb-file.ts'
+import type { StoreWatcher } from './outages.ts'
 import { epochSeconds, StoreError, type Clock, type Entry, type Store, type Swap } from './store.ts'
 
 const format = 'handstamp 1'
@@ -17,25 +18,27 @@ const newsCounter = 'counters/news'
  * A value is four bytes of expiry and then its text. What is over is not served, and swept away in the background.
  */
 export class EmbeddedStore implements Store {
-  readonly #entries: RootDatabase<Buffer, string>
+  readonly #lmdb: Lmdb
+  readonly #room: DiskRoom
   readonly #clock: Clock
   readonly #sweeping: NodeJS.Timeout
   #sweptTo = ''
 
-  private constructor (path: string, clock: Clock) {
+  private constructor (lmdb: Lmdb, folder: string, clock: Clock) {
+    this.#lmdb = lmdb
+    this.#room = new DiskRoom(folder)
     this.#clock = clock
-    this.#entries = openFile(path)
     this.#sweeping = setInterval(() => { this.sweep().catch(() => {}) }, sweepEveryMs).unref()
   }
 
   /** @throws StoreError for a file that is damaged or not ours: it is never replaced by an empty one */
-  static async open (folder: string, clock: Clock = Date.now): Promise<EmbeddedStore> {
+  static async open (folder: string, clock: Clock = Date.now, watcher: StoreWatcher = () => {}): Promise<EmbeddedStore> {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const path = join(folder, 'handstamp.mdb')
-    if (!existsSync(path)) await makeFile(path)
+    if (!existsSync(path)) await Lmdb.make(path, entries => { entries.putSync('format', entryOf(format, forever)) })
     assertWhole(path)
     try {
-      const store = new EmbeddedStore(path, clock)
+      const store = new EmbeddedStore(await Lmdb.open(path, clock, watcher), folder, clock)
       if (store.#live('format') === format) return store
       await store.close()
     } catch (error) {
@@ -45,7 +48,7 @@ export class EmbeddedStore implements Store {
   }
 
   async get (key: string): Promise<string | undefined> {
-    return this.#read(() => this.#live(key))
+    return this.#lmdb.read(() => this.#live(key))
   }
 
   async put (key: string, value: string, expiresAt = forever): Promise<void> {
@@ -79,11 +82,11 @@ export class EmbeddedStore implements Store {
   }
 
   async remove (key: string): Promise<void> {
-    await this.#write(() => { this.#entries.removeSync(key) })
+    await this.#lmdb.change(() => { this.#lmdb.entries.removeSync(key) })
   }
 
   async list (folder: string): Promise<Entry[]> {
-    return this.#read(() => [...this.#range(folder)])
+    return this.#lmdb.read(() => [...this.#range(folder)])
   }
 
   async * walk (prefix: string): AsyncIterable<Entry> {
@@ -95,7 +98,7 @@ export class EmbeddedStore implements Store {
   }
 
   async newsAfter (after: number): Promise<{ last: number, news: string[] }> {
-    return this.#read(() => {
+    return this.#lmdb.read(() => {
       const last = Number(this.#live(newsCounter) ?? 0)
       if (last === after) return { last, news: [] }
       const start = last > after ? after + 1 : 0
@@ -108,48 +111,49 @@ export class EmbeddedStore implements Store {
   }
 
   async ping (): Promise<void> {
-    this.#read(() => this.#live('format'))
+    this.#lmdb.assertNotHeldUp()
+    this.#lmdb.read(() => this.#live('format'))
   }
 
-  secondsAway (): number {
-    return 0
+  secondsAway (since: number): number {
+    return this.#lmdb.outages.secondsAway(since)
   }
 
   async close (): Promise<void> {
     clearInterval(this.#sweeping)
-    await this.#entries.close()
+    await this.#lmdb.close()
   }
 
   /** Looks at the next batch of entries and removes what is over; gives back how many it looked at. */
   async sweep (): Promise<number> {
     const now = epochSeconds(this.#clock)
-    const batch = [...this.#entries.getRange({ start: this.#sweptTo, limit: sweepBatch })]
+    const batch = [...this.#lmdb.entries.getRange({ start: this.#sweptTo, limit: sweepBatch })]
     const last = batch[sweepBatch - 1]
     this.#sweptTo = last ? `${last.key}\0` : ''
     const isOver = (value: Buffer | undefined) => value !== undefined && expiryOf(value) !== forever && expiryOf(value) <= now
     const over = batch.filter(({ value }) => isOver(value))
     if (over.length > 0) {
-      await this.#write(() => {
-        for (const { key } of over) if (isOver(this.#entries.get(key))) this.#entries.removeSync(key)
+      await this.#lmdb.change(() => {
+        for (const { key } of over) if (isOver(this.#lmdb.entries.get(key))) this.#lmdb.entries.removeSync(key)
       })
     }
     return batch.length
   }
 
   #live (key: string): string | undefined {
-    const value = this.#entries.get(key)
+    const value = this.#lmdb.entries.get(key)
     return value && isLive(value, epochSeconds(this.#clock)) ? textOf(value) : undefined
   }
 
   * #range (prefix: string, start = prefix): Iterable<Entry> {
     const now = epochSeconds(this.#clock)
-    for (const { key, value } of this.#entries.getRange({ start, end: `${prefix}\uffff` })) {
+    for (const { key, value } of this.#lmdb.entries.getRange({ start, end: `${prefix}\uffff` })) {
       if (isLive(value, now)) yield [key, textOf(value)]
     }
   }
 
   #set (key: string, value: string, expiresAt: number): void {
-    this.#entries.putSync(key, entryOf(value, expiresAt))
+    this.#lmdb.entries.putSync(key, entryOf(value, expiresAt))
   }
 
   #increment (key: string): number {
@@ -158,55 +162,10 @@ export class EmbeddedStore implements Store {
     return next
   }
 
-  #read<Result> (look: () => Result): Result {
-    try {
-      this.#entries.resetReadTxn() // it is kept for a while, and would not show what another process wrote just now
-      return look()
-    } catch (error) {
-      throw new StoreError('the embedded store could not read', error)
-    }
-  }
-
-  /** One transaction: all of it is on disk when this resolves, or none of it ever. */
+  /** A change that may need more room than there was. */
   async #write<Result> (change: () => Result): Promise<Result> {
-    try {
-      return await this.#entries.transaction(change)
-    } catch (error) {
-      const { commitError } = error as { commitError?: Promise<unknown> }
-      commitError?.catch(() => {}) // or it ends the process
-      throw new StoreError('the embedded store could not write', error)
-    }
-  }
-}
-
-/** Files are made for us alone, and one that cannot be written is an error here: the engine would end the process. */
-function openFile (path: string): RootDatabase<Buffer, string> {
-  for (const file of [path, `${path}-lock`]) {
-    // A lock file that is there is not opened: to close it would give up every lock this process has on it.
-    if (existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK)
-    else closeSync(openSync(file, 'a', 0o600))
-  }
-  return open<Buffer, string>({
-    path,
-    noSubdir: true,
-    encoding: 'binary',
-    overlappingSync: false, // it loses transactions of others when a process is killed while it syncs
-    eventTurnBatching: false // it leaves a rejection that nobody can handle when the disk is full
-  })
-}
-
-/** Of several processes that start at once, one makes the file, and none ever sees half of it. */
-async function makeFile (path: string): Promise<void> {
-  const draft = `${path}.${randomUUID()}`
-  try {
-    const entries = openFile(draft)
-    entries.transactionSync(() => entries.putSync('format', entryOf(format, forever)))
-    await entries.close()
-    linkSync(draft, path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new StoreError(`the store ${path} cannot be made`, error)
-  } finally {
-    for (const file of [draft, `${draft}-lock`]) rmSync(file, { force: true })
+    this.#room.assertLeft()
+    return this.#lmdb.change(change)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import type { StoreWatcher } from './redis.ts'
+import type { StoreWatcher } from './outages.ts'
 import type { Clock, Store } from './store.ts'
 
 /** The store the configuration asks for. Each engine is loaded only where it is used. @throws StoreError */
@@ -9,5 +9,5 @@ export async function openStore ({ redisUrl, dataDir }: Pick<Config, 'redisUrl' 
     return RedisStore.connect(redisUrl, clock, watcher)
   }
   const { EmbeddedStore } = await import('./embedded.ts')
-  return EmbeddedStore.open(dataDir, clock)
+  return EmbeddedStore.open(dataDir, clock, watcher)
 }

@@ -1,10 +1,10 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { StoreError } from './store.ts'
 
-const magic = 0xbeefc0de
+export const magic = 0xbeefc0de
 const version = 2
 /** Where LMDB keeps what we look at: in a meta page, in any page, and in a node of one. */
-const meta = { magic: 24, version: 28, pageSize: 48, freeRoot: 88, root: 136, lastPage: 144, transaction: 152, bytes: 160 }
+export const meta = { magic: 24, version: 28, pageSize: 48, freeRoot: 88, root: 136, lastPage: 144, transaction: 152, bytes: 160 }
 const page = { number: 0, flags: 18, lower: 20, upper: 22, length: 20, head: 24 }
 const node = { low: 0, high: 2, flags: 4, keyLength: 6, key: 8 }
 const branch = 1
@@ -46,7 +46,7 @@ export function assertWhole (path: string): void {
 }
 
 /** The newer of two: the other one is of the transaction before. */
-function readMeta (file: number): Meta {
+export function readMeta (file: number): Meta {
   const first = readMetaPage(file, 0)
   const second = readMetaPage(file, first.pageSize)
   return first.transaction > second.transaction ? first : second

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
-import { epochSeconds, StoreError, type Clock, type Entry, type Store, type Swap } from './store.ts'
+import { Outages, type StoreWatcher } from './outages.ts'
 import { scripts, type Scripted } from './redis-scripts.ts'
+import { epochSeconds, StoreError, type Clock, type Entry, type Store, type Swap } from './store.ts'
 
 const commandTimeoutMs = 500
 /** A swap that Redis gets to later than this is not made: we may have answered 503 by then. */
@@ -8,18 +9,8 @@ const swapWithinMs = 400
 const firstConnectionMs = 15_000
 /** So many answers in a row that did not come, and the connection is made anew: what waits on it is given up. */
 const patience = 3
-const outagesKnownSeconds = 60
 const namespace = 'handstamp:'
 const forever = 0
-
-/** In epoch seconds; `to` is infinite while it goes on. */
-interface Outage {
-  from: number
-  to: number
-}
-
-/** Hears when the store goes away, with the error, and when it is back, without one. */
-export type StoreWatcher = (error?: Error) => void
 
 /**
  * Redis or Valkey, for replicas: one connection to the primary. Keys of a folder are indexed in a sorted set by their
@@ -29,10 +20,8 @@ export class RedisStore implements Store {
   readonly #redis: Redis & Scripted
   readonly #clock: Clock
   readonly #watcher: StoreWatcher
+  readonly #outages: Outages
   #unanswered = 0
-  /** The outage that goes on, and those of the last minute before it. */
-  #outage: Outage | undefined
-  #outages: Outage[] = []
   /** Redis' clock minus our monotonic one, which does not jump, in milliseconds. */
   #clockOffsetMs = 0
 
@@ -40,6 +29,7 @@ export class RedisStore implements Store {
     this.#redis = redis
     this.#clock = clock
     this.#watcher = watcher
+    this.#outages = new Outages(clock, watcher)
   }
 
   /**
@@ -137,8 +127,7 @@ export class RedisStore implements Store {
   }
 
   secondsAway (since: number): number {
-    const now = epochSeconds(this.#clock)
-    return this.#outages.reduce((sum, { from, to }) => sum + Math.max(0, Math.min(to, now) - Math.max(from, since)), 0)
+    return this.#outages.secondsAway(since)
   }
 
   async close (): Promise<void> {
@@ -198,7 +187,7 @@ export class RedisStore implements Store {
     try {
       const value = await answer
       this.#unanswered = 0
-      if (this.#outage) this.#cameBack(this.#outage)
+      this.#outages.end()
       return value
     } catch (error) {
       // It is there, and says no: out of memory, for one. What it can do, it goes on doing.
@@ -208,23 +197,12 @@ export class RedisStore implements Store {
   }
 
   #went (error: StoreError): StoreError {
-    if (!this.#outage) {
-      const from = epochSeconds(this.#clock) - 1 // the first to wait has waited a while
-      this.#outage = { from, to: Infinity }
-      this.#outages = [...this.#outages.filter(({ to }) => from - to < outagesKnownSeconds), this.#outage]
-      this.#watcher(error)
-    }
+    this.#outages.begin(error)
     if (++this.#unanswered >= patience && this.#redis.status === 'ready') {
       this.#unanswered = 0
       this.#redis.disconnect(true)
     }
     return error
-  }
-
-  #cameBack (outage: Outage): void {
-    outage.to = epochSeconds(this.#clock)
-    this.#outage = undefined
-    this.#watcher()
   }
 }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { temporaryFolder } from '../helpers/app.ts'
 import { run, serve, type Child } from '../helpers/child.ts'
@@ -127,6 +128,57 @@ t.test('L31 so does a rejection that nobody handled', async t => {
   child.process.kill('SIGWINCH')
   t.equal(await child.ended, 1)
   t.match(child.stdout(), 'out of the blue')
+})
+
+/** Coverage is written at the end of a process, which one that kills itself does not come to. */
+const writesCoverage = `
+  const { kill } = process
+  process.kill = (pid, signal) => {
+    process.removeAllListeners('exit').emit('exit', 0)
+    kill.call(process, pid, signal)
+  }`
+
+/** Where LMDB writes what makes a commit count: without it, nothing can be committed by this process any more. */
+const losesItsDisk = `${writesCoverage}
+  import { closeSync, constants, readdirSync, readFileSync } from 'node:fs'
+  process.on('SIGWINCH', () => {
+    for (const file of readdirSync('/proc/self/fd')) try {
+      const [, flags] = /flags:\\s+(\\d+)/.exec(readFileSync('/proc/self/fdinfo/' + file, 'utf8'))
+      if (parseInt(flags, 8) & constants.O_DSYNC) closeSync(Number(file))
+    } catch {}
+    console.log('{"msg":"lost"}')
+  })`
+
+t.test('L31 a store that is lost to the process ends it, and the next one goes on', async t => {
+  const rogue = await rogueProvider(t)
+  const DATA_DIR = temporaryFolder(t)
+  const child = await serve(t, { ...rogue.env, DATA_DIR }, { before: losesItsDisk })
+  t.equal((await callback(child.url, rogue)).status, 200)
+  child.process.kill('SIGWINCH')
+  await eventually('it is lost', () => child.stdout().includes('"lost"'))
+  t.equal((await callback(child.url, rogue)).status, 503)
+  t.equal(await child.ended, 'SIGKILL')
+  t.match(lines(child).find(({ level }) => level === 60), { err: { message: 'the embedded store is lost to this process' } })
+  const next = await serve(t, { ...rogue.env, DATA_DIR })
+  t.equal((await callback(next.url, rogue)).status, 200)
+})
+
+t.test('L23 SIGTERM ends a service whose store another process holds up', async t => {
+  const rogue = await rogueProvider(t)
+  const DATA_DIR = temporaryFolder(t)
+  const child = await serve(t, { ...rogue.env, DATA_DIR }, { before: writesCoverage })
+  const holder = run(t, {}, { program: fileURLToPath(new URL('../stores/holder.js', import.meta.url)), args: [DATA_DIR] })
+  await eventually('it holds on', () => holder.stdout() !== '')
+  const from = performance.now()
+  t.equal((await callback(child.url, rogue)).status, 503)
+  t.ok(performance.now() - from < 5_000)
+  t.equal((await fetch(`${child.url}/readyz`)).status, 503)
+  t.equal((await fetch(`${child.url}/livez`)).status, 200)
+  t.equal((await fetch(`${child.url}/.well-known/jwks.json`)).status, 200)
+  child.process.kill('SIGTERM')
+  t.equal(await child.ended, 'SIGKILL')
+  t.match(lines(child).at(-1), { msg: 'stopped' })
+  holder.process.kill('SIGKILL')
 })
 
 t.test('a port in use is told in one line, with exit code 1', async t => {
