@@ -13,6 +13,7 @@ import { mayStay } from './login/email-policy.ts'
 import { Flows } from './login/flow.ts'
 import { Memberships } from './login/memberships.ts'
 import { PostedAnswers } from './login/posted-answer.ts'
+import { watchClock } from './plugins/clock-alarm.ts'
 import { allowOrigins } from './plugins/cors.ts'
 import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
 import { auditService, logRequests, logSerializers, storeLog } from './plugins/log.ts'
@@ -114,6 +115,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     done(null, payload)
   })
   logRequests(app)
+  watchClock(app, clock)
   const description = describeApi(app, { version: packageJson.version, shapes: sharedSchemas })
   await app.register(formbody, { bodyLimit: requestLimits.bodyBytes })
   app.removeContentTypeParser('text/plain')
