@@ -23,6 +23,7 @@ export class EmbeddedStore implements Store {
   readonly #clock: Clock
   readonly #sweeping: NodeJS.Timeout
   #sweptTo = ''
+  #closed: Promise<void> | undefined
 
   private constructor (lmdb: Lmdb, folder: string, clock: Clock) {
     this.#lmdb = lmdb
@@ -121,7 +122,8 @@ export class EmbeddedStore implements Store {
 
   async close (): Promise<void> {
     clearInterval(this.#sweeping)
-    await this.#lmdb.close()
+    this.#closed ??= this.#lmdb.close()
+    await this.#closed
   }
 
   /** Looks at the next batch of entries and removes what is over; gives back how many it looked at. */

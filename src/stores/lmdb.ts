@@ -12,11 +12,16 @@ const patience = 5
 const lookEveryMs = 100
 const notMade = Symbol('not made')
 
+/** LMDB waits for itself, for ever, where one process opens a file that it is writing to: who opens it again shares what is open. */
+const handles = new Map<string, Lmdb>()
+
 /** A data file in the hands of LMDB, which may have it in several processes at once. Whatever LMDB throws is a StoreError here. */
 export class Lmdb {
   readonly entries: Entries
   readonly outages: Outages
+  readonly #path: string
   readonly #counter: TransactionCounter
+  #users = 0
   /** How to give up each change that is under way. */
   readonly #waiting = new Set<() => void>()
   #looking: NodeJS.Timeout | undefined
@@ -25,16 +30,19 @@ export class Lmdb {
   /** So many changes were given up and are still under way. */
   #heldUp = 0
   #isLost = false
-  #closed: Promise<void> | undefined
 
   private constructor (path: string, clock: Clock, watcher: StoreWatcher) {
+    this.#path = path
     this.outages = new Outages(clock, watcher)
     this.entries = openFile(path)
     this.#counter = new TransactionCounter(path)
   }
 
+  /** To be closed once for each time it was opened. */
   static async open (path: string, clock: Clock, watcher: StoreWatcher): Promise<Lmdb> {
-    const lmdb = new Lmdb(path, clock, watcher)
+    const lmdb = handles.get(path) ?? new Lmdb(path, clock, watcher)
+    handles.set(path, lmdb)
+    lmdb.#users++
     await lmdb.change(() => {}) // puts right what the opening may have done to the counter
     return lmdb
   }
@@ -92,11 +100,8 @@ export class Lmdb {
   }
 
   async close (): Promise<void> {
-    this.#closed ??= this.#close()
-    await this.#closed
-  }
-
-  async #close (): Promise<void> {
+    if (--this.#users > 0) return
+    handles.delete(this.#path)
     if (this.#isLost || this.#heldUp > 0) return endWithoutWaiting()
     await this.entries.close()
     this.#counter.close()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import type { State } from '../../src/state.ts'
 import { hashOf, RefreshTokens, subjectIdOf } from '../../src/tokens/refresh-tokens.ts'
 import { sessionOf } from '../../src/tokens/session-record.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
@@ -65,14 +66,15 @@ class Rotator {
 t.test(`L21 kill -9 in the middle of rotations, ${crashes} times, loses no session and leaves no two tokens that are good`, async t => {
   const folder = temporaryFolder(t)
   const sets = { killed: new Map<string, Family>(), neighbour: new Map<string, Family>() }
-  const first = await openTestState(t, { DATA_DIR: folder })
-  const begin = async () => {
-    const { id, refreshToken } = await first.sessions.start(ada, 0)
+  const begin = async ({ sessions }: State) => {
+    const { id, refreshToken } = await sessions.start(ada, 0)
     return { id, tokens: [refreshToken] }
   }
-  for (const set of Object.values(sets)) for (let number = 0; number < families; number++) set.set(String(number), await begin())
+  const first = await openTestState(t, { DATA_DIR: folder })
+  for (const set of Object.values(sets)) for (let number = 0; number < families; number++) set.set(String(number), await begin(first))
   const refreshTokens = new RefreshTokens([readFileSync(join(folder, 'secret'), 'utf8').trim()])
   const kids = first.keys.all.map(({ kid }) => kid)
+  await first.close()
   const startMs = Date.now()
   let [ranMs, rotations, unacknowledged] = [0, 0, 0]
 
@@ -106,7 +108,7 @@ t.test(`L21 kill -9 in the middle of rotations, ${crashes} times, loses no sessi
     if (tokens.length > 2) {
       await state.sessions.refresh(tokens.at(-3) ?? '').then(() => { throw new Error(`crash ${crash}: an old token is good`) }, () => {})
       if (await state.store.get(`sessions/${subjectIdOf('dev|7')}/${id}`) !== undefined) throw new Error(`crash ${crash}: the session went on`)
-      sets.killed.set(key, await begin())
+      sets.killed.set(key, await begin(state))
     }
     await state.close()
 
