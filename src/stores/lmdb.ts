@@ -11,6 +11,8 @@ export type Entries = RootDatabase<Buffer, string>
 const patience = 5
 const lookEveryMs = 100
 const notMade = Symbol('not made')
+/** One follows the other, unless processes open the store all the time. */
+const attempts = 20
 
 /** LMDB waits for itself, for ever, where one process opens a file that it is writing to: who opens it again shares what is open. */
 const handles = new Map<string, Lmdb>()
@@ -110,14 +112,14 @@ export class Lmdb {
   /** All of the change or none of it ever, and none if nobody waits for it any more when its turn comes. */
   async #transaction<Result> (change: () => Result, waiting: { isOver: boolean }): Promise<Result> {
     try {
-      for (;;) {
+      for (let attempt = 0; attempt < attempts && !waiting.isOver; attempt++) {
         const outcome = await this.entries.transaction(() => {
           this.#stillness = 0
           return !waiting.isOver && this.#counter.follows(this.entries.getWriteTxnId()) ? change() : notMade
         })
         if (outcome !== notMade) return outcome
-        if (waiting.isOver) throw new Error('nobody waits for it any more')
       }
+      throw new Error(waiting.isOver ? 'nobody waits for it any more' : 'its transactions do not follow each other')
     } catch (error) {
       const { commitError } = error as { commitError?: Promise<unknown> }
       commitError?.catch(() => {}) // or it ends the process

@@ -12,6 +12,7 @@ import t from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { EmbeddedStore } from '../../src/stores/embedded.ts'
+import { TransactionCounter } from '../../src/stores/lmdb-counter.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { conformance } from './conformance.ts'
@@ -265,6 +266,14 @@ t.test('L21 a lock file of another kind is not written to', async t => {
   writeSync(lock, magic, 0, 4, 0)
   await store.put('things/a', 'two')
   t.equal(await store.get('things/a'), 'two')
+})
+
+t.test('L21 a counter that cannot be put right is an error, and no endless try', async t => {
+  const store = await opened(t, temporaryFolder(t))
+  const { restore } = t.intercept(TransactionCounter.prototype, 'follows', { value: () => false })
+  await t.rejects(store.put('things/a', 'one'), { name: 'StoreError', cause: { message: /do not follow/ } })
+  restore()
+  await store.put('things/a', 'two')
 })
 
 t.test('L17 a process that does not let go of the store is waited for no longer than a second, and all comes back by itself', async t => {
