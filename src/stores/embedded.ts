@@ -33,7 +33,7 @@ export class EmbeddedStore implements Store {
   }
 
   /** @throws StoreError for a file that is damaged or not ours: it is never replaced by an empty one */
-  static async open (folder: string, clock: Clock = Date.now, watcher: StoreWatcher = () => {}): Promise<EmbeddedStore> {
+  static async open (folder: string, clock: Clock = Date.now, watcher?: StoreWatcher): Promise<EmbeddedStore> {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const path = join(folder, 'handstamp.mdb')
     if (!existsSync(path)) await Lmdb.make(path, entries => { entries.putSync('format', entryOf(format, forever)) })

@@ -31,9 +31,10 @@ export class Lmdb {
   #stillness = 0
   /** So many changes were given up and are still under way. */
   #heldUp = 0
-  #isLost = false
+  /** Set where the error is about to end the process. */
+  #lost: NodeJS.Immediate | undefined
 
-  private constructor (path: string, clock: Clock, watcher: StoreWatcher) {
+  private constructor (path: string, clock: Clock, watcher?: StoreWatcher) {
     this.#path = path
     this.outages = new Outages(clock, watcher)
     this.entries = openFile(path)
@@ -41,7 +42,7 @@ export class Lmdb {
   }
 
   /** To be closed once for each time it was opened. */
-  static async open (path: string, clock: Clock, watcher: StoreWatcher): Promise<Lmdb> {
+  static async open (path: string, clock: Clock, watcher?: StoreWatcher): Promise<Lmdb> {
     const lmdb = handles.get(path) ?? new Lmdb(path, clock, watcher)
     handles.set(path, lmdb)
     lmdb.#users++
@@ -104,7 +105,7 @@ export class Lmdb {
   async close (): Promise<void> {
     if (--this.#users > 0) return
     handles.delete(this.#path)
-    if (this.#isLost || this.#heldUp > 0) return endWithoutWaiting()
+    if (this.#lost !== undefined || this.#heldUp > 0) return endWithoutWaiting()
     await this.entries.close()
     this.#counter.close()
   }
@@ -150,9 +151,7 @@ export class Lmdb {
 
   /** After some errors of the disk LMDB answers no change of this process any more: only another one can go on. */
   #lose (error: unknown): void {
-    if (this.#isLost) return
-    this.#isLost = true
-    setImmediate(() => { throw new StoreError('the embedded store is lost to this process', error) })
+    this.#lost ??= setImmediate(() => { throw new StoreError('the embedded store is lost to this process', error) })
   }
 }
 

@@ -19,7 +19,7 @@ export class Outages {
   #current: Outage | undefined
   #known: Outage[] = []
 
-  constructor (clock: Clock, watcher: StoreWatcher) {
+  constructor (clock: Clock, watcher: StoreWatcher = () => {}) {
     this.#clock = clock
     this.#watcher = watcher
   }
