@@ -46,8 +46,13 @@ export class Lmdb {
     const lmdb = handles.get(path) ?? new Lmdb(path, clock, watcher)
     handles.set(path, lmdb)
     lmdb.#users++
-    await lmdb.change(() => {}) // puts right what the opening may have done to the counter
-    return lmdb
+    try {
+      await lmdb.change(() => {}) // puts right what the opening may have done to the counter
+      return lmdb
+    } catch (error) {
+      await lmdb.close()
+      throw error
+    }
   }
 
   /** Of several processes that start at once, one makes the file, and none ever sees half of it. */

@@ -296,7 +296,8 @@ t.test('L17 a process that does not let go of the store is waited for no longer 
   for (let attempt = 0; attempt < 20; attempt++) await t.rejects(store.put('things/a', 'four'), { name: 'StoreError' })
   t.ok(performance.now() - again < 200, 'those who come later do not wait')
   await t.rejects(store.ping(), { name: 'StoreError' })
-  t.equal(await store.get('things/a'), 'one')
+  await t.rejects(EmbeddedStore.open(folder), { name: 'StoreError', message: /cannot be opened/ })
+  t.equal(await store.get('things/a'), 'one', 'what is there can be read')
   t.ok(store.secondsAway(0) >= 1)
 
   holder.kill('SIGKILL')
