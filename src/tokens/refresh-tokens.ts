@@ -1,4 +1,4 @@
-import { createHash, createHmac, createSecretKey, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { createHmac, createSecretKey, hash, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { randomBytesFromPool } from '../keys/randomness.ts'
 
 /** What a refresh token says of itself: whose session it is for and which of its line it is. */
@@ -12,6 +12,11 @@ export interface RefreshToken {
   proof: Buffer
 }
 
+/** One that was presented to us, with the token that comes after it. */
+export interface PresentedToken extends RefreshToken {
+  successor: RefreshToken
+}
+
 const sizes = { subjectId: 9, sessionId: 16, generation: 4, proof: 32, seal: 16 }
 const sessionAt = sizes.subjectId
 const generationAt = sessionAt + sizes.sessionId
@@ -20,11 +25,10 @@ const sealAt = proofAt + sizes.proof
 const length = sealAt + sizes.seal
 
 /** The folder of a person's sessions. Two people may share one: who a session is for stands in its record. */
-export const subjectIdOf = (subject: string): string =>
-  createHash('sha256').update(subject).digest().toString('base64url', 0, sizes.subjectId)
+export const subjectIdOf = (subject: string): string => hash('sha256', subject, 'buffer').toString('base64url', 0, sizes.subjectId)
 
 /** What is stored of a token: enough to know it again, of no use to whoever reads the store. */
-export const hashOf = ({ proof }: RefreshToken): string => createHash('sha256').update(proof).digest().toString('base64url', 0, 16)
+export const hashOf = ({ proof }: RefreshToken): string => hash('sha256', proof, 'buffer').toString('base64url', 0, 16)
 
 /**
  * Makes and recognises the tokens of a family. The first is random. Over each, one HMAC-SHA-512 gives a seal, which
@@ -47,14 +51,10 @@ export class RefreshTokens {
     return { subjectId, sessionId, generation: 1, proof: randomBytesFromPool(sizes.proof) }
   }
 
-  /** The token after this one. */
-  successor (token: RefreshToken): RefreshToken {
-    return successorBy(token, this.#newest)
-  }
-
   /** The token after this one as it was made before, by whichever secret: the one with this hash. */
   knownSuccessor (token: RefreshToken, hash: string): RefreshToken | undefined {
-    return this.#keys.map(key => successorBy(token, key)).find(successor => hashOf(successor) === hash)
+    const body = bodyOf(token)
+    return this.#keys.map(key => successorBy(digest(body, key), token)).find(successor => hashOf(successor) === hash)
   }
 
   text (token: RefreshToken): string {
@@ -64,22 +64,25 @@ export class RefreshTokens {
   }
 
   /** undefined for what we never issued, and for any other spelling of what we did */
-  parse (text: string): RefreshToken | undefined {
+  parse (text: string): PresentedToken | undefined {
     const bytes = Buffer.from(text, 'base64url')
     if (bytes.length !== length || bytes.toString('base64url') !== text) return undefined
     const seal = bytes.subarray(sealAt)
-    if (!this.#keys.some(key => timingSafeEqual(digest(bytes, key).subarray(0, sizes.seal), seal))) return undefined
-    return {
+    const opened = this.#keys.map(key => digest(bytes, key)).find(own => timingSafeEqual(own.subarray(0, sizes.seal), seal))
+    if (!opened) return undefined
+    const token: RefreshToken = {
       subjectId: bytes.toString('base64url', 0, sessionAt),
       sessionId: bytes.toString('base64url', sessionAt, generationAt),
       generation: bytes.readUInt32BE(generationAt),
       proof: bytes.subarray(proofAt, sealAt)
     }
+    return Object.assign(token, { successor: successorBy(opened, token) })
   }
 }
 
-function successorBy (token: RefreshToken, key: KeyObject): RefreshToken {
-  return { ...token, generation: token.generation + 1, proof: digest(bodyOf(token), key).subarray(sizes.seal, sizes.seal + sizes.proof) }
+/** @param digest over the token before it */
+function successorBy (digest: Buffer, { subjectId, sessionId, generation }: RefreshToken): RefreshToken {
+  return { subjectId, sessionId, generation: generation + 1, proof: digest.subarray(sizes.seal, sizes.seal + sizes.proof) }
 }
 
 /** The token's bytes, with room for its seal. */

@@ -79,7 +79,7 @@ export class Sessions {
       rest: []
     }
     await store.put(keyOf(token), sessionText(record), this.#expiryOf(record))
-    return { ...this.#sessionOf(token.sessionId, record), refreshToken: refreshTokens.text(token) }
+    return withToken(this.#sessionOf(token.sessionId, record), refreshTokens.text(token))
   }
 
   /**
@@ -92,7 +92,7 @@ export class Sessions {
     const token = refreshTokens.parse(text)
     if (!token) throw new AuthError('invalid_refresh_token')
     const now = this.#now()
-    const next = refreshTokens.successor(token)
+    const next = token.successor
     const presented = { generation: token.generation, tokenHash: hashOf(token) }
     const rotated = { generation: next.generation, tokenHash: hashOf(next) }
     const { replaced, found } = await store.replaceLine(keyOf(token), lineStart(presented), lineOf(rotated, now), now + config.sessionIdleSeconds)
@@ -101,7 +101,7 @@ export class Sessions {
     await this.#unlessRefused(token, record, () => this.#assertStays(token.sessionId, record))
     if (!replaced) return this.#again(token, record)
     const current = await this.#broughtUpToDate(token, { ...record, ...rotated, rotatedAt: now })
-    return { ...this.#sessionOf(token.sessionId, current), refreshToken: refreshTokens.text(next) }
+    return withToken(this.#sessionOf(token.sessionId, current), refreshTokens.text(next))
   }
 
   /** The live sessions of a subject, last used first. @throws StoreError */
@@ -166,7 +166,7 @@ export class Sessions {
     const waited = this.#now() - record.rotatedAt - store.secondsAway(record.rotatedAt)
     if (token.generation === record.generation - 1 && waited <= graceSeconds) {
       const successor = refreshTokens.knownSuccessor(token, record.tokenHash)
-      if (successor) return { ...session, refreshToken: refreshTokens.text(successor) }
+      if (successor) return withToken(session, refreshTokens.text(successor))
     }
     await this.#end(token.subjectId, session)
     onReuse?.(session)
@@ -246,6 +246,9 @@ export class Sessions {
 }
 
 export const subjectOf = ({ provider, subject }: Pick<AdmittedIdentity, 'provider' | 'subject'>): string => `${provider}|${subject}`
+
+/** Not `{ ...session, refreshToken }`: in Node 20 such an object gets a shape of its own, and marking them all holds up every request. */
+const withToken = (session: Session, refreshToken: string): RefreshedSession => Object.assign(session, { refreshToken })
 
 const folderOf = (subjectId: string): string => `sessions/${subjectId}/`
 const keyOf = ({ subjectId, sessionId }: RefreshToken): string => folderOf(subjectId) + sessionId
