@@ -34,7 +34,10 @@ export function refreshing (refreshToken: string): Dialogue {
   return {
     request: () => ['POST /auth/refresh HTTP/1.1', 'Host: localhost', `Origin: ${publicUrl}`, `Cookie: handstamp-refresh=${cookie}`,
       'Content-Length: 0', '', ''].join('\r\n'),
-    heard (answer) { cookie = /handstamp-refresh=([\w-]+)/.exec(answer)?.[1] ?? cookie }
+    heard (answer) {
+      const [, found = cookie] = /handstamp-refresh=([\w-]+)/.exec(answer) ?? []
+      cookie = Buffer.from(found).toString() // a copy: a part would keep the whole answer, and what the driver keeps holds it up
+    }
   }
 }
 
