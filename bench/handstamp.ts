@@ -28,15 +28,15 @@ export const handstamp = (dataDir: string, env: Record<string, string> = {}, nam
   }
 })
 
-/** A browser that refreshes, again and again. */
+/** A browser that refreshes, again and again. Its request is made once: a driver that leaves garbage pauses, and what it measures waits. */
 export function refreshing (refreshToken: string): Dialogue {
-  let cookie = refreshToken
+  const head = `POST /auth/refresh HTTP/1.1\r\nHost: localhost\r\nOrigin: ${publicUrl}\r\nCookie: handstamp-refresh=`
+  const request = Buffer.from(`${head}${refreshToken}\r\nContent-Length: 0\r\n\r\n`)
   return {
-    request: () => ['POST /auth/refresh HTTP/1.1', 'Host: localhost', `Origin: ${publicUrl}`, `Cookie: handstamp-refresh=${cookie}`,
-      'Content-Length: 0', '', ''].join('\r\n'),
+    request: () => request,
     heard (answer) {
-      const [, found = cookie] = /handstamp-refresh=([\w-]+)/.exec(answer) ?? []
-      cookie = Buffer.from(found).toString() // a copy: a part would keep the whole answer, and what the driver keeps holds it up
+      const [, successor] = /handstamp-refresh=([\w-]+)/.exec(answer) ?? []
+      if (successor !== undefined) request.write(successor, head.length, 'latin1') // they are all of one length
     }
   }
 }

@@ -7,7 +7,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { Script } from 'node:vm'
+
+setFlagsFromString('--no-allocation-site-pretenuring') // as server.cjs does: what is compiled with other flags is refused
 
 const filename = fileURLToPath(new URL('../dist/handstamp.js', import.meta.url))
 const source = readFileSync(filename, 'utf8')

@@ -12,7 +12,7 @@ export interface Load {
 
 /** Asks with what the answer before gave it: none is under way twice, so there are as many as ever wait. */
 export interface Dialogue {
-  request (): string
+  request (): string | Buffer
   heard (answer: string): void
 }
 
@@ -57,7 +57,7 @@ export function openLoad (port: number, requests: Array<string | Dialogue>, { co
       for (let sent = 0; sent < perSecond * seconds && failure === undefined;) {
         const due = Math.min(perSecond * seconds, Math.floor((performance.now() - began) / 1000 * perSecond))
         for (; sent < due; sent++) {
-          const connection = idle.pop() ?? await opened()
+          const connection = idle.shift() ?? await opened() // all of them in turn: a server closes one that is idle for long
           const from = performance.now()
           const answer = ask(connection).then(() => {
             took.push(performance.now() - from)

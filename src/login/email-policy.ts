@@ -20,9 +20,10 @@ export function canonicalEmail (email: string): string | undefined {
   if (!/^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}$/.test(local)) return undefined
   // domainToASCII parses a host: it would decode %xx and cut at `/`, `:` or `#`.
   if (domain === '' || /[\x00-\x2c/:-@[-`{-\x7f]/.test(domain)) return undefined
-  const ascii = domainToASCII(domain)
+  const isPlain = /^(?!.*xn--)[a-z0-9.-]+$/.test(domain) // as most are: each refresh asks
+  const ascii = isPlain ? domain : domainToASCII(domain)
   const isHost = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(ascii)
-  const isHollow = /(^|\.)xn--/.test(domainToUnicode(ascii)) // punycode of nothing, which newer versions of Node leave as it is
+  const isHollow = !isPlain && /(^|\.)xn--/.test(domainToUnicode(ascii)) // punycode of nothing, which newer versions of Node leave as it is
   if (ascii.length > 253 || !isHost || isHollow) return undefined
   const canonical = `${local.replace(/[A-Z]/g, letter => letter.toLowerCase())}@${ascii}`
   return canonical.length <= 254 ? canonical : undefined

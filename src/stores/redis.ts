@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis'
 import { Outages, type StoreWatcher } from './outages.ts'
+import { Patience } from './patience.ts'
 import { scripts, type Scripted } from './redis-scripts.ts'
 import { epochSeconds, StoreError, type Clock, type Entry, type Store, type Swap } from './store.ts'
 
-const commandTimeoutMs = 500
-/** A swap that Redis gets to later than this is not made: we may have answered 503 by then. */
+/** A swap that Redis gets to later than this is not made: our patience may have ended by then. */
 const swapWithinMs = 400
 const firstConnectionMs = 15_000
 /** So many answers in a row that did not come, and the connection is made anew: what waits on it is given up. */
@@ -21,6 +21,7 @@ export class RedisStore implements Store {
   readonly #clock: Clock
   readonly #watcher: StoreWatcher
   readonly #outages: Outages
+  readonly #patience = new Patience()
   #unanswered = 0
   /** Redis' clock minus our monotonic one, which does not jump, in milliseconds. */
   #clockOffsetMs = 0
@@ -39,7 +40,6 @@ export class RedisStore implements Store {
   static async connect (url: string, clock: Clock = Date.now, watcher: StoreWatcher = () => {}): Promise<RedisStore> {
     const { Redis } = await import('ioredis')
     const redis = new Redis(url, {
-      commandTimeout: commandTimeoutMs,
       connectTimeout: 2_000,
       maxRetriesPerRequest: 0,
       enableOfflineQueue: false,
@@ -185,7 +185,7 @@ export class RedisStore implements Store {
 
   async #ask<Answer> (answer: Promise<Answer>): Promise<Answer> {
     try {
-      const value = await answer
+      const value = await this.#patience.wait(answer)
       this.#unanswered = 0
       this.#outages.end()
       return value

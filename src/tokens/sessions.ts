@@ -98,7 +98,8 @@ export class Sessions {
     const { replaced, found } = await store.replaceLine(keyOf(token), lineStart(presented), lineOf(rotated, now), now + config.sessionIdleSeconds)
     const record = found === undefined ? undefined : sessionOf(found)
     if (!record) throw new AuthError('invalid_refresh_token')
-    await this.#unlessRefused(token, record, () => this.#assertStays(token.sessionId, record))
+    const refusal = this.#refusalOf(token.sessionId, record)
+    if (refusal) return this.#refuse(token, record, new AuthError(refusal))
     if (!replaced) return this.#again(token, record)
     const current = await this.#broughtUpToDate(token, { ...record, ...rotated, rotatedAt: now })
     return withToken(this.#sessionOf(token.sessionId, current), refreshTokens.text(next))
@@ -174,28 +175,34 @@ export class Sessions {
   }
 
   /** Time may have ended a session, and the rules of today may not admit the person any more. */
-  async #assertStays (id: string, record: SessionRecord): Promise<void> {
-    if (this.#isOver(id, record)) throw new AuthError('invalid_refresh_token')
-    if (!this.#options.admits(record.identity)) throw new AuthError('email_not_allowed')
+  #refusalOf (id: string, record: SessionRecord): 'invalid_refresh_token' | 'email_not_allowed' | undefined {
+    if (this.#isOver(id, record)) return 'invalid_refresh_token'
+    return this.#options.admits(record.identity) ? undefined : 'email_not_allowed'
+  }
+
+  /** Who is refused loses the session. */
+  async #refuse ({ subjectId, sessionId }: RefreshToken, record: SessionRecord, refusal: AuthError): Promise<never> {
+    await this.#end(subjectId, this.#sessionOf(sessionId, record))
+    throw refusal
   }
 
   /** What a refresh may change beside the token: what is kept of a membership, and a place in the status lists for a session without one. */
   async #broughtUpToDate (token: RefreshToken, record: SessionRecord): Promise<SessionRecord> {
-    const { store, config, recheck } = this.#options
-    const grant = recheck && await this.#unlessRefused(token, record, () => recheck(record.identity.provider, record.grant))
+    const { store, config } = this.#options
+    const grant = await this.#grantOf(token, record) ?? record.grant
     const statusIndex = config.token.status ? record.statusIndex ?? await store.count('status') : record.statusIndex
+    if (grant === record.grant && statusIndex === record.statusIndex) return record
     const current = { ...record, ...(grant !== undefined && { grant }), ...(statusIndex !== undefined && { statusIndex }) }
-    const [before, after] = [sessionText(record), sessionText(current)]
-    if (after !== before) await store.replace(keyOf(token), before, after, this.#expiryOf(current))
+    await store.replace(keyOf(token), sessionText(record), sessionText(current), this.#expiryOf(current))
     return current
   }
 
-  /** Who is refused loses the session. */
-  async #unlessRefused<Result> ({ subjectId, sessionId }: RefreshToken, record: SessionRecord, check: () => Promise<Result>): Promise<Result> {
+  /** What is kept of a membership from now on, where there is one to check. */
+  async #grantOf (token: RefreshToken, record: SessionRecord): Promise<string | undefined> {
     try {
-      return await check()
+      return await this.#options.recheck?.(record.identity.provider, record.grant)
     } catch (error) {
-      if (error instanceof AuthError) await this.#end(subjectId, this.#sessionOf(sessionId, record))
+      if (error instanceof AuthError) return this.#refuse(token, record, error)
       throw error
     }
   }

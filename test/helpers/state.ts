@@ -16,6 +16,7 @@ export interface TestState extends State {
 
 export interface TestStateOptions {
   admits?: (identity: AdmittedIdentity) => boolean
+  recheck?: (provider: string, grant: string | undefined) => Promise<string | undefined>
   /** Seconds from now: its clock begins there. */
   startAt?: number
   /** Hears what goes wrong in the background; without it nothing may. */
@@ -28,7 +29,7 @@ const noProblem = (message: string, error: unknown) => { throw new Error(message
 export async function openTestState (
   t: Teardown,
   env: Environment = {},
-  { admits, startAt = 0, onProblem = noProblem }: TestStateOptions = {}
+  { admits, recheck, startAt = 0, onProblem = noProblem }: TestStateOptions = {}
 ): Promise<TestState> {
   const whole = { DATA_DIR: env['DATA_DIR'] ?? temporaryFolder(t), SIGNING_ALG: 'ES256', ...env }
   const config = loadConfig(whole)
@@ -38,6 +39,7 @@ export async function openTestState (
   const state = await openState(config, {
     clock,
     ...(admits && { admits }),
+    ...(recheck && { recheck }),
     onProblem,
     onEvent: (event, facts) => { events.push([event, facts]) }
   })

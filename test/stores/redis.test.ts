@@ -113,6 +113,15 @@ t.test('L16 L17 a Redis that hangs is given up within a second, and comes back b
   t.match(told, [Error, undefined], 'one problem, one recovery')
 })
 
+t.test('L17 a Redis that has answered while this process was busy is not taken for one that hangs', async t => {
+  const { store, told } = await scene(t)
+  await store.put('things/a', 'one')
+  const swap = store.replaceLine('things/a', 'one', 'two')
+  for (const until = performance.now() + 1_500; performance.now() < until;);
+  t.same(await swap, { replaced: true, found: 'one' })
+  t.same(told, [])
+})
+
 t.test('L16 a Redis that is gone is refused at once, and what it kept is there when it is back', async t => {
   // With appendfsync everysec, the default, a kill -9 may take what was acknowledged in the last second or two.
   const { redis, store, told } = await scene(t, '--appendfsync', 'always')

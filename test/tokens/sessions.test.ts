@@ -52,6 +52,15 @@ t.test('R47 a token that was used before ends its session, and that is audited',
   t.equal(await state.store.get(placeOf(session.id)), undefined)
 })
 
+t.test('a membership that cannot be checked now fails the refresh, and the session stays', async t => {
+  let fault: Error | undefined = new Error('no room in the house')
+  const { sessions } = await openTestState(t, {}, { recheck: async () => { if (fault) throw fault; return undefined } })
+  const { refreshToken, id } = await sessions.start(ada, 0, 'grant')
+  await t.rejects(sessions.refresh(refreshToken), fault)
+  fault = undefined
+  t.equal((await sessions.refresh(refreshToken)).id, id)
+})
+
 t.test('R48 for ten seconds the predecessor gets the same successor, as often as it comes', async t => {
   const { sessions, first, travel, events, record } = await scene(t)
   const second = await refresh({ sessions }, first)
