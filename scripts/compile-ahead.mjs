@@ -10,8 +10,6 @@ import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { Script } from 'node:vm'
 
-setFlagsFromString('--no-allocation-site-pretenuring') // as server.cjs does: what is compiled with other flags is refused
-
 const filename = fileURLToPath(new URL('../dist/handstamp.js', import.meta.url))
 const source = readFileSync(filename, 'utf8')
 const script = new Script(Module.wrap(source), { filename })
@@ -37,6 +35,7 @@ for (const deadline = Date.now() + 15_000; ;) {
 }
 const draft = `${filename}.code.${process.pid}`
 process.umask(0o022) // the service has set its own
+setFlagsFromString('--allocation-site-pretenuring') // as before the service set it: V8 refuses what was kept under other flags
 writeFileSync(draft, Buffer.concat([createHash('sha256').update(source).digest(), script.createCachedData()]))
 renameSync(draft, `${filename}.code`)
 process.exit()

@@ -7,12 +7,7 @@ const { createHash } = require('node:crypto')
 const { readFileSync } = require('node:fs')
 const { wrap } = require('node:module')
 const { join } = require('node:path')
-const { setFlagsFromString } = require('node:v8')
 const { Script } = require('node:vm')
-
-// What a request leaves behind dies with it. V8 now and then concludes otherwise, makes such things as old ones, and stops
-// everybody for what it takes to find out which of those are garbage.
-setFlagsFromString('--no-allocation-site-pretenuring')
 
 const filename = join(__dirname, 'handstamp.js')
 

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
 import { ConfigError, type Environment } from '../config/environment.ts'
@@ -31,6 +32,7 @@ export async function serveCommand (env: Environment): Promise<number | undefine
     })
     for (const warning of config.warnings) app.log.warn(warning)
     await app.listen({ ...config.listen, listenTextResolver: address => `listening on ${address}` })
+    expectShortLives()
     const ids = [...config.providers.map(({ id }) => id), ...(config.devLogin ? ['dev'] : [])]
     for (const id of ids) app.log.info({ provider: id, callback_url: callbackUrl(config.publicUrl, id) }, 'provider ready')
     app.log.info({ url: `${config.publicUrl}/auth/login`, issuer: config.publicUrl }, 'ready')
@@ -41,4 +43,12 @@ export async function serveCommand (env: Environment): Promise<number | undefine
     process.stderr.write(`handstamp cannot start: ${message}${code === undefined ? '' : ` (${String(code)})`}\n`)
     process.exit(1)
   }
+}
+
+/**
+ * What a request leaves behind dies with it. V8 now and then concludes otherwise, makes such things as old ones, and holds
+ * up everybody to find out which of those are garbage. After the start, as Node's own code is kept for the flags it began with.
+ */
+export function expectShortLives (): void {
+  setFlagsFromString('--no-allocation-site-pretenuring')
 }
