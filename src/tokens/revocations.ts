@@ -12,7 +12,7 @@ export interface EndedSession {
 }
 
 /**
- * Sessions that ended before their access tokens did, on any replica. Asked on every request, so the answer comes from
+ * Sessions that ended before their access tokens did, on any replica. Every request depends on it, so the answer comes from
  * memory; news carries it to the others and over a restart. Keys are session ids, never a token's text: a signature
  * has many spellings (RFC 7515 section 10, malleability of ECDSA).
  */
@@ -61,7 +61,7 @@ export class Revocations {
     return { upTo: this.#everyoneUpTo, indices: [...this.#ended.values()].flatMap(({ statusIndex }) => statusIndex ?? []) }
   }
 
-  /** Grows with every change: what is made of it is stale when it differs. */
+  /** Grows with every session that ends: what was answered or made before is stale when it differs. */
   get revision (): number {
     return this.#revision
   }

@@ -23,14 +23,21 @@ const maxLength = 8 * 1024
 const cached = 10_000
 const futureSeconds = 60
 
+/** A token that passed every check. */
+interface Verified {
+  claims: AccessTokenClaims
+  /** Which of the revocations it has been held against. */
+  revision: number
+}
+
 /**
  * Says whose access token this is, or refuses it. A token that passed every check is remembered by its SHA-256, so
- * that the next request with it costs no signature; its end and its session's are looked at every time.
+ * that the next request with it costs no signature; its end is looked at every time, and its session's whenever one has ended.
  */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions
   #checks = new Map<string, { alg: string, check: SignatureCheck }>()
-  #verified = new Map<string, AccessTokenClaims>()
+  #verified = new Map<string, Verified>()
 
   constructor (options: TokenVerifierOptions) {
     this.#options = options
@@ -50,14 +57,19 @@ export class TokenVerifier {
   verify (token: string): AccessTokenClaims {
     if (token.length > maxLength) throw new AuthError('invalid_token')
     const digest = hash('sha256', token, 'base64url')
-    let claims = this.#verified.get(digest)
-    if (!claims) {
-      claims = this.#check(token)
+    let verified = this.#verified.get(digest)
+    if (!verified) {
+      verified = { claims: this.#check(token), revision: -1 }
       if (this.#verified.size >= cached) this.#verified.delete(this.#verified.keys().next().value as string)
-      this.#verified.set(digest, claims)
+      this.#verified.set(digest, verified)
     }
+    const { claims, revision } = verified
     if (claims.exp <= epochSeconds(this.#options.clock)) throw new AuthError('expired_token')
-    if (this.#options.revocations.has(claims)) throw new AuthError('revoked_token')
+    const { revocations } = this.#options
+    if (revision !== revocations.revision) {
+      if (revocations.has(claims)) throw new AuthError('revoked_token')
+      verified.revision = revocations.revision
+    }
     return claims
   }
 
