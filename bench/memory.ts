@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { handstamp, signInMany, warmDataDir } from './handstamp.ts'
 import type { Effort } from './harness/compare.ts'
 import { startContestant } from './harness/contestant.ts'
@@ -8,7 +9,7 @@ import type { Finding } from './harness/table.ts'
 export async function memory ({ memoryRequests, people }: Effort): Promise<Finding[]> {
   const dataDir = await warmDataDir()
   const cookies = (await signInMany(dataDir, people)).map(token => ({ cookie: `handstamp=${token}` }))
-  const service = await startContestant(handstamp(dataDir))
+  const service = await startContestant(handstamp(dataDir, { NODE_OPTIONS: optionsOfTheImage() }))
   const mebibytes = async () => (await service.usage()).rss / 1024 / 1024
   await new Promise(resolve => setTimeout(resolve, 2_000))
   const idle = await mebibytes()
@@ -30,4 +31,10 @@ export async function memory ({ memoryRequests, people }: Effort): Promise<Findi
     { what: `after ${memoryRequests} requests`, values: [first], atMost: 130, unit: ' MiB', how: 'RSS; half of them login starts' },
     { what: 'after as many again : before', values: [second / first], atMost: 1.05, how: `${Math.round(second)} against ${Math.round(first)} MiB` }
   ]
+}
+
+function optionsOfTheImage (): string {
+  const [, options] = /NODE_OPTIONS=(\S+)/.exec(readFileSync('Dockerfile', 'utf8')) ?? []
+  if (options === undefined) throw new Error('the Dockerfile has no NODE_OPTIONS')
+  return options
 }
