@@ -12,7 +12,7 @@ export interface RefreshToken {
   proof: Buffer
 }
 
-/** One that was presented to us, with the token that comes after it. */
+/** One that was presented to us, with the token that comes after it: by the newest secret, whichever sealed this one. */
 export interface PresentedToken extends RefreshToken {
   successor: RefreshToken
 }
@@ -37,14 +37,15 @@ export const hashOf = ({ proof }: RefreshToken): string => hash('sha256', proof,
  */
 export class RefreshTokens {
   readonly #newest: KeyObject
-  readonly #keys: KeyObject[]
+  readonly #older: KeyObject[]
 
   /** @param secrets newest first: the first one makes, each one recognises */
   constructor (secrets: string[]) {
-    this.#keys = secrets.map(secret => createSecretKey(Buffer.from(hkdfSync('sha256', secret, 'handstamp', 'refresh-tokens', 64))))
-    const [newest] = this.#keys
+    const keyOf = (secret: string) => createSecretKey(Buffer.from(hkdfSync('sha256', secret, 'handstamp', 'refresh-tokens', 64)))
+    const [newest, ...older] = secrets.map(keyOf)
     if (!newest) throw new TypeError('refresh tokens need a secret')
     this.#newest = newest
+    this.#older = older
   }
 
   first (subjectId: string, sessionId: string): RefreshToken {
@@ -54,7 +55,7 @@ export class RefreshTokens {
   /** The token after this one as it was made before, by whichever secret: the one with this hash. */
   knownSuccessor (token: RefreshToken, hash: string): RefreshToken | undefined {
     const body = bodyOf(token)
-    return this.#keys.map(key => successorBy(digest(body, key), token)).find(successor => hashOf(successor) === hash)
+    return [this.#newest, ...this.#older].map(key => successorBy(digest(body, key), token)).find(successor => hashOf(successor) === hash)
   }
 
   text (token: RefreshToken): string {
@@ -68,15 +69,16 @@ export class RefreshTokens {
     const bytes = Buffer.from(text, 'base64url')
     if (bytes.length !== length || bytes.toString('base64url') !== text) return undefined
     const seal = bytes.subarray(sealAt)
-    const opened = this.#keys.map(key => digest(bytes, key)).find(own => timingSafeEqual(own.subarray(0, sizes.seal), seal))
-    if (!opened) return undefined
+    const newest = digest(bytes, this.#newest)
+    const digests = [newest, ...this.#older.map(key => digest(bytes, key))]
+    if (!digests.some(own => timingSafeEqual(own.subarray(0, sizes.seal), seal))) return undefined
     const token: RefreshToken = {
       subjectId: bytes.toString('base64url', 0, sessionAt),
       sessionId: bytes.toString('base64url', sessionAt, generationAt),
       generation: bytes.readUInt32BE(generationAt),
       proof: bytes.subarray(proofAt, sealAt)
     }
-    return Object.assign(token, { successor: successorBy(opened, token) })
+    return Object.assign(token, { successor: successorBy(newest, token) })
   }
 }
 

@@ -438,6 +438,15 @@ t.test('SECRET can change: what the old one made is good while it is listed, and
   t.equal((await live(after)).length, 2, 'a token of a secret that is gone ends nothing')
 })
 
+t.test('SECRET can change: whoever knows the old one cannot tell what follows a token any more', async t => {
+  const old = new RefreshTokens([oldSecret])
+  const text = old.text(old.first(subjectIdOf('dev|7'), 'A'.repeat(22)))
+  const byOld = old.parse(text)?.successor
+  const byBoth = new RefreshTokens([newSecret, oldSecret]).parse(text)?.successor
+  t.ok(byOld && byBoth)
+  t.notSame(byBoth?.proof, byOld?.proof)
+})
+
 t.test('SECRET can change back', async t => {
   const DATA_DIR = temporaryFolder(t)
   const both = await scene(t, { DATA_DIR, SECRET: `${newSecret},${oldSecret}` })
