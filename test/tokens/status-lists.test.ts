@@ -10,7 +10,13 @@ const size = 131_072
 
 async function scene (t: Teardown, env: Environment = {}) {
   const state = await openTestState(t, { TOKEN_STATUS: 'true', ...env })
-  const { config: { publicUrl }, store, keys, revocations, now } = state
+  const { config: { publicUrl }, store, keys, revocations } = state
+  let time = state.now() // moves by our travels alone: a second may end in the middle of any test
+  const now = () => time
+  const travel = (seconds: number) => {
+    time += seconds
+    state.travel(seconds)
+  }
   const lists = new StatusLists({ publicUrl, store, keys, revocations, clock: () => now() * 1000 })
   /** The places that are set in a list, and its claims, as a verifier sees them. */
   const read = async (number: number) => {
@@ -22,7 +28,7 @@ async function scene (t: Teardown, env: Environment = {}) {
     return { token, payload, protectedHeader, bits, size: bytes.length * 8, set }
   }
   const start = async () => state.sessions.start(ada, 0)
-  return { ...state, lists, read, start, publicUrl }
+  return { ...state, now, travel, lists, read, start, publicUrl }
 }
 
 t.test('a list is a signed token with a bit for each session, 1 for those that have ended', async t => {
