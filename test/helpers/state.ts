@@ -34,8 +34,8 @@ export async function openTestState (
   const whole = { DATA_DIR: env['DATA_DIR'] ?? temporaryFolder(t), SIGNING_ALG: 'ES256', ...env }
   const config = loadConfig(whole)
   const events: TestState['events'] = []
-  let time = Date.now() + startAt * 1000 // moves by travel alone: a second may end in the middle of any test
-  const clock = () => time
+  let traveled = startAt
+  const clock = () => Date.now() + traveled * 1000
   const state = await openState(config, {
     clock,
     ...(admits && { admits }),
@@ -44,7 +44,7 @@ export async function openTestState (
     onEvent: (event, facts) => { events.push([event, facts]) }
   })
   t.teardown(() => state.close())
-  return { ...state, config, env: whole, events, travel: seconds => { time += seconds * 1000 }, now: () => Math.floor(clock() / 1000) }
+  return { ...state, config, env: whole, events, travel: seconds => { traveled += seconds }, now: () => Math.floor(clock() / 1000) }
 }
 
 export const ada: AdmittedIdentity = { provider: 'dev', subject: '7', email: 'ada@example.com', emailVerified: true, domainVouched: true, name: 'Ada' }
