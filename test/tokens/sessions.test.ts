@@ -64,7 +64,7 @@ t.test('a membership that cannot be checked now fails the refresh, and the sessi
 t.test('R48 for ten seconds the predecessor gets the same successor, as often as it comes', async t => {
   const { sessions, first, travel, events, record } = await scene(t)
   const second = await refresh({ sessions }, first)
-  for (const seconds of [0, 3, 3, 4]) {
+  for (const seconds of [0, 3, 3, 3]) { // not ten: a second may end in the meantime
     travel(seconds)
     t.equal(await refresh({ sessions }, first), second)
     t.equal((await record())?.generation, 2, 'nothing rotated')
