@@ -72,7 +72,7 @@ export async function refresh (effort: Effort): Promise<Finding[]> {
         how: `CPU: ${median(withRsa).toFixed(0)} against ${bare.toFixed(0)} us`
       },
       { what: 'ES256 : raw node:http, each at half capacity', atMost: 5, ...atHalf },
-      { what: 'ES256 : raw node:http, both at half of ours', ...atSameRate }
+      { what: 'ES256 : raw node:http, both at half of ours', atMost: 5, ...atSameRate }
     ]
   } finally {
     for (const clean of cleaning.reverse()) await clean()

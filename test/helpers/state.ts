@@ -19,6 +19,8 @@ export interface TestStateOptions {
   recheck?: (provider: string, grant: string | undefined) => Promise<string | undefined>
   /** Seconds from now: its clock begins there. */
   startAt?: number
+  /** Its clock moves by its travels alone: a second may end in the middle of a test that counts them. */
+  still?: boolean
   /** Hears what goes wrong in the background; without it nothing may. */
   onProblem?: (message: string, error: unknown) => void
 }
@@ -29,13 +31,14 @@ const noProblem = (message: string, error: unknown) => { throw new Error(message
 export async function openTestState (
   t: Teardown,
   env: Environment = {},
-  { admits, recheck, startAt = 0, onProblem = noProblem }: TestStateOptions = {}
+  { admits, recheck, startAt = 0, still = false, onProblem = noProblem }: TestStateOptions = {}
 ): Promise<TestState> {
   const whole = { DATA_DIR: env['DATA_DIR'] ?? temporaryFolder(t), SIGNING_ALG: 'ES256', ...env }
   const config = loadConfig(whole)
   const events: TestState['events'] = []
   let traveled = startAt
-  const clock = () => Date.now() + traveled * 1000
+  const began = Date.now()
+  const clock = () => (still ? began : Date.now()) + traveled * 1000
   const state = await openState(config, {
     clock,
     ...(admits && { admits }),
