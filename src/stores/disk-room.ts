@@ -4,11 +4,13 @@ import { StoreError } from './store.ts'
 const reserveBytes = 2 * 1024 * 1024
 const knownForMs = 10
 
-/** Tells when a file system is nearly full, before LMDB runs into it: its way out of a write that fails is not safe. */
+/**
+ * Tells when a file system is nearly full, before LMDB runs into it: its way out of a write that fails is not safe.
+ * Only room is remembered, so that writes go on as soon as there is some again.
+ */
 export class DiskRoom {
   readonly #folder: string
-  #askedAt = -Infinity
-  #isLeft = true
+  #hadRoomAt = -Infinity
 
   constructor (folder: string) {
     this.#folder = folder
@@ -17,11 +19,9 @@ export class DiskRoom {
   /** @throws StoreError */
   assertLeft (): void {
     const now = performance.now()
-    if (now - this.#askedAt > knownForMs) {
-      this.#isLeft = hasRoom(this.#folder)
-      this.#askedAt = now
-    }
-    if (!this.#isLeft) throw new StoreError(`there is no room left in ${this.#folder}`)
+    if (now - this.#hadRoomAt <= knownForMs) return
+    if (!hasRoom(this.#folder)) throw new StoreError(`there is no room left in ${this.#folder}`)
+    this.#hadRoomAt = now
   }
 }
 
