@@ -1,4 +1,5 @@
-import { createHmac, createSecretKey, hash, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { hash, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { HmacSha512 } from '../keys/hmac.ts'
 import { randomBytesFromPool } from '../keys/randomness.ts'
 
 /** What a refresh token says of itself: whose session it is for and which of its line it is. */
@@ -28,7 +29,7 @@ const length = sealAt + sizes.seal
 export const subjectIdOf = (subject: string): string => hash('sha256', subject, 'buffer').toString('base64url', 0, sizes.subjectId)
 
 /** What is stored of a token: enough to know it again, of no use to whoever reads the store. */
-export const hashOf = ({ proof }: RefreshToken): string => hash('sha256', proof, 'buffer').toString('base64url', 0, 16)
+export const hashOf = ({ proof }: RefreshToken): string => Buffer.from(hash('sha256', proof, 'binary'), 'binary').toString('base64url', 0, 16)
 
 /**
  * Makes and recognises the tokens of a family. The first is random. Over each, one HMAC-SHA-512 gives a seal, which
@@ -36,13 +37,12 @@ export const hashOf = ({ proof }: RefreshToken): string => hash('sha256', proof,
  * twice gets the very same successor, without it lying anywhere.
  */
 export class RefreshTokens {
-  readonly #newest: KeyObject
-  readonly #older: KeyObject[]
+  readonly #newest: HmacSha512
+  readonly #older: HmacSha512[]
 
   /** @param secrets newest first: the first one makes, each one recognises */
   constructor (secrets: string[]) {
-    const keyOf = (secret: string) => createSecretKey(Buffer.from(hkdfSync('sha256', secret, 'handstamp', 'refresh-tokens', 64)))
-    const [newest, ...older] = secrets.map(keyOf)
+    const [newest, ...older] = secrets.map(secret => new HmacSha512(new Uint8Array(hkdfSync('sha256', secret, 'handstamp', 'refresh-tokens', 64)), sealAt))
     if (!newest) throw new TypeError('refresh tokens need a secret')
     this.#newest = newest
     this.#older = older
@@ -55,7 +55,7 @@ export class RefreshTokens {
   /** The token after this one as it was made before, by whichever secret: the one with this hash. */
   knownSuccessor (token: RefreshToken, hash: string): RefreshToken | undefined {
     const body = bodyOf(token)
-    return [this.#newest, ...this.#older].map(key => successorBy(digest(body, key), token)).find(successor => hashOf(successor) === hash)
+    return [this.#newest, ...this.#older].map(hmac => successorBy(digest(body, hmac), token)).find(successor => hashOf(successor) === hash)
   }
 
   text (token: RefreshToken): string {
@@ -70,7 +70,7 @@ export class RefreshTokens {
     if (bytes.length !== length || bytes.toString('base64url') !== text) return undefined
     const seal = bytes.subarray(sealAt)
     const newest = digest(bytes, this.#newest)
-    const digests = [newest, ...this.#older.map(key => digest(bytes, key))]
+    const digests = [newest, ...this.#older.map(hmac => digest(bytes, hmac))]
     if (!digests.some(own => timingSafeEqual(own.subarray(0, sizes.seal), seal))) return undefined
     const token: RefreshToken = {
       subjectId: bytes.toString('base64url', 0, sessionAt),
@@ -97,4 +97,4 @@ function bodyOf ({ subjectId, sessionId, generation, proof }: RefreshToken): Buf
   return bytes
 }
 
-const digest = (bytes: Buffer, key: KeyObject): Buffer => createHmac('sha512', key).update(bytes.subarray(0, sealAt)).digest()
+const digest = (bytes: Buffer, hmac: HmacSha512): Buffer => hmac.digest(bytes.subarray(0, sealAt))
