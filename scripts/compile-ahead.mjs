@@ -35,7 +35,8 @@ for (const deadline = Date.now() + 15_000; ;) {
 }
 const draft = `${filename}.code.${process.pid}`
 process.umask(0o022) // the service has set its own
-setFlagsFromString('--allocation-site-pretenuring') // as before the service set it: V8 refuses what was kept under other flags
+// As before the service set them (expectShortLives): V8 refuses what was kept under other flags.
+for (const flag of ['--allocation-site-pretenuring', '--parallel-scavenge']) setFlagsFromString(flag)
 writeFileSync(draft, Buffer.concat([createHash('sha256').update(source).digest(), script.createCachedData()]))
 renameSync(draft, `${filename}.code`)
 process.exit()

@@ -47,8 +47,10 @@ export async function serveCommand (env: Environment): Promise<number | undefine
 
 /**
  * What a request leaves behind dies with it. V8 now and then concludes otherwise, makes such things as old ones, and holds
- * up everybody to find out which of those are garbage. After the start, as Node's own code is kept for the flags it began with.
+ * up everybody to find out which of those are garbage. And so little is alive whenever it looks that to share the looking
+ * with other threads takes longer. After the start, as Node's own code is kept for the flags it began with.
  */
 export function expectShortLives (): void {
   setFlagsFromString('--no-allocation-site-pretenuring')
+  setFlagsFromString('--no-parallel-scavenge')
 }
