@@ -9,11 +9,21 @@ local function tidy (folder, now)
   elseif last[2] then redis.call('EXPIREAT', folder, last[2]) end
 end`
 
+/**
+ * Most sets move the end of an entry a little further, and may leave its index alone: that says a sixteenth of the
+ * entry's life more than it has.
+ */
 const set = `${tidy}
 local function set (key, folder, member, value, expiresAt, now)
+  local score = '+inf'
   if expiresAt == 0 then redis.call('SET', key, value)
-  else redis.call('SET', key, value, 'EXAT', expiresAt) end
-  redis.call('ZADD', folder, expiresAt == 0 and '+inf' or expiresAt, member)
+  else
+    redis.call('SET', key, value, 'EXAT', expiresAt)
+    score = expiresAt + math.floor((expiresAt - now) / 16)
+    local known = tonumber(redis.call('ZSCORE', folder, member) or 0)
+    if known >= expiresAt and known <= score then return end
+  end
+  redis.call('ZADD', folder, score, member)
   tidy(folder, now)
 end`
 

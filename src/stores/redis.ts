@@ -12,6 +12,8 @@ const patience = 3
 const namespace = 'handstamp:'
 const forever = 0
 
+type Ask<Answer> = (redis: Redis & Scripted) => Promise<Answer>
+
 /**
  * Redis or Valkey, for replicas: one connection to the primary. Keys of a folder are indexed in a sorted set by their
  * expiry, which ends with its last member.
@@ -23,6 +25,7 @@ export class RedisStore implements Store {
   readonly #outages: Outages
   readonly #patience = new Patience()
   #unanswered = 0
+  readonly #asked: Array<(redis: Redis & Scripted) => void> = []
   /** Redis' clock minus our monotonic one, which does not jump, in milliseconds. */
   #clockOffsetMs = 0
 
@@ -61,45 +64,44 @@ export class RedisStore implements Store {
   }
 
   async get (key: string): Promise<string | undefined> {
-    return await this.#ask(this.#redis.get(key)) ?? undefined
+    return await this.#ask(redis => redis.get(key)) ?? undefined
   }
 
   async put (key: string, value: string, expiresAt = forever): Promise<void> {
-    await this.#ask(this.#redis.handstampPut(key, folderOf(key), key, value, expiresAt, epochSeconds(this.#clock)))
+    await this.#ask(redis => redis.handstampPut(key, folderOf(key), key, value, expiresAt, epochSeconds(this.#clock)))
   }
 
   async claim (key: string, value: string, expiresAt = forever): Promise<boolean> {
-    const answer = expiresAt === forever
-      ? this.#redis.set(key, value, 'NX')
-      : this.#redis.set(key, value, 'EXAT', expiresAt, 'NX')
-    return await this.#ask(answer) === 'OK'
+    return await this.#ask(redis => expiresAt === forever
+      ? redis.set(key, value, 'NX')
+      : redis.set(key, value, 'EXAT', expiresAt, 'NX')) === 'OK'
   }
 
   async replace (key: string, expected: string, value: string, expiresAt = forever): Promise<boolean> {
     const now = epochSeconds(this.#clock)
-    return this.#inTime(await this.#ask(this.#redis.handstampReplace(key, folderOf(key), key, value, expiresAt, now, expected, this.#swapDeadline())))
+    return this.#inTime(await this.#ask(redis => redis.handstampReplace(key, folderOf(key), key, value, expiresAt, now, expected, this.#swapDeadline())))
   }
 
   async replaceLine (key: string, expected: string, line: string, expiresAt = forever): Promise<Swap> {
     const now = epochSeconds(this.#clock)
-    const answer = this.#redis.handstampReplaceLine(key, folderOf(key), key, line, expiresAt, now, expected, this.#swapDeadline())
-    const [outcome, found] = await this.#ask(answer)
+    const [outcome, found] = await this.#ask(redis =>
+      redis.handstampReplaceLine(key, folderOf(key), key, line, expiresAt, now, expected, this.#swapDeadline()))
     return { replaced: this.#inTime(outcome), found: found ?? undefined }
   }
 
   async remove (key: string): Promise<void> {
-    await this.#ask(this.#redis.handstampRemove(key, folderOf(key), key, epochSeconds(this.#clock)))
+    await this.#ask(redis => redis.handstampRemove(key, folderOf(key), key, epochSeconds(this.#clock)))
   }
 
   async list (folder: string): Promise<Entry[]> {
-    const keys = await this.#ask(this.#redis.zrange(folder, '0', '-1'))
+    const keys = await this.#ask(redis => redis.zrange(folder, '0', '-1'))
     return keys.length === 0 ? [] : this.#values(keys)
   }
 
   async * walk (prefix: string): AsyncIterable<Entry> {
     let cursor = '0'
     do {
-      const [next, found] = await this.#ask(this.#redis.scan(cursor, 'MATCH', `${namespace}${prefix}*`, 'COUNT', 1_000))
+      const [next, found] = await this.#ask(redis => redis.scan(cursor, 'MATCH', `${namespace}${prefix}*`, 'COUNT', 1_000))
       const keys = found.map(key => key.slice(namespace.length)).filter(key => !key.endsWith('/'))
       if (keys.length > 0) yield * await this.#values(keys)
       cursor = next
@@ -107,23 +109,23 @@ export class RedisStore implements Store {
   }
 
   async announce (news: string, expiresAt: number): Promise<void> {
-    await this.#ask(this.#redis.handstampAnnounce('news/', 'news/ends/', 'counters/news', news, expiresAt, epochSeconds(this.#clock)))
+    await this.#ask(redis => redis.handstampAnnounce('news/', 'news/ends/', 'counters/news', news, expiresAt, epochSeconds(this.#clock)))
   }
 
   async newsAfter (after: number): Promise<{ last: number, news: string[] }> {
-    const last = Number(await this.#ask(this.#redis.get('counters/news')) ?? 0)
+    const last = Number(await this.#ask(redis => redis.get('counters/news')) ?? 0)
     if (last === after) return { last, news: [] }
-    const found = await this.#ask(this.#redis.zrangebyscore('news/', String(last > after ? after + 1 : 0), String(last)))
+    const found = await this.#ask(redis => redis.zrangebyscore('news/', String(last > after ? after + 1 : 0), String(last)))
     const now = epochSeconds(this.#clock)
     return { last, news: found.map(newsOf).filter(({ expiresAt }) => expiresAt > now).map(({ text }) => text) }
   }
 
   async count (counter: string): Promise<number> {
-    return this.#ask(this.#redis.incr(`counters/${counter}`))
+    return this.#ask(redis => redis.incr(`counters/${counter}`))
   }
 
   async ping (): Promise<void> {
-    await this.#ask(this.#redis.ping())
+    await this.#ask(redis => redis.ping())
   }
 
   secondsAway (since: number): number {
@@ -146,7 +148,7 @@ export class RedisStore implements Store {
   }
 
   async #values (keys: string[]): Promise<Entry[]> {
-    const values = await this.#ask(this.#redis.mget(keys))
+    const values = await this.#ask(redis => redis.mget(keys))
     return keys.flatMap((key, index) => {
       const value = values[index]
       return typeof value === 'string' ? [[key, value] satisfies Entry] : []
@@ -166,7 +168,7 @@ export class RedisStore implements Store {
   }
 
   async #assertSafe (): Promise<void> {
-    const info = await this.#ask(this.#redis.info()).catch(() => '')
+    const info = await this.#ask(redis => redis.info()).catch(() => '')
     const [, role] = /^role:(\w+)/m.exec(info) ?? []
     const [, policy] = /^maxmemory_policy:([\w-]+)/m.exec(info) ?? []
     if (role === 'slave') throw new StoreError('REDIS_URL names a replica: sessions and keys need the primary')
@@ -179,13 +181,13 @@ export class RedisStore implements Store {
 
   async #synchronise (): Promise<void> {
     const before = performance.now()
-    const [seconds = 0, micros = 0] = await this.#ask(this.#redis.time())
+    const [seconds = 0, micros = 0] = await this.#ask(redis => redis.time())
     this.#clockOffsetMs = seconds * 1000 + micros / 1000 - (before + performance.now()) / 2
   }
 
-  async #ask<Answer> (answer: Promise<Answer>): Promise<Answer> {
+  async #ask<Answer> (ask: Ask<Answer>): Promise<Answer> {
     try {
-      const value = await this.#patience.wait(answer)
+      const value = await this.#patience.wait(this.#sent(ask))
       this.#unanswered = 0
       this.#outages.end()
       return value
@@ -194,6 +196,21 @@ export class RedisStore implements Store {
       if ((error as Error).name === 'ReplyError') throw new StoreError('Redis refused', error)
       throw this.#went(new StoreError('Redis did not answer', error))
     }
+  }
+
+  /** At the end of this turn of the event loop, in one piece with whatever else is asked in it: a piece costs both sides a system call. */
+  #sent<Answer> (ask: Ask<Answer>): Promise<Answer> {
+    return new Promise(resolve => {
+      const asked = this.#asked.push(redis => resolve(ask(redis)))
+      if (asked === 1) setImmediate(() => this.#send(this.#asked.splice(0)))
+    })
+  }
+
+  #send (asked: Array<(redis: Redis & Scripted) => void>): void {
+    const { stream } = this.#redis
+    stream?.cork()
+    for (const ask of asked) ask(this.#redis)
+    stream?.uncork()
   }
 
   #went (error: StoreError): StoreError {

@@ -287,6 +287,40 @@ t.test('nothing grows: an index ends with what it indexes', async t => {
   await eventually('all is gone', async () => await redis.client.dbsize() === 0)
 })
 
+t.test('an end that moves a little leaves the index alone, and the index still lasts as long', async t => {
+  const { redis, store } = await scene(t)
+  const from = seconds() + 1_600
+  await store.put('folder/1/a', 'one', from)
+  const indexed = await redis.client.zscore('handstamp:folder/1/', 'folder/1/a')
+  t.ok(Number(indexed) >= from && Number(indexed) <= from + 100, 'a sixteenth longer')
+  const lasts = async (end: number) => {
+    t.ok(Number(await redis.client.zscore('handstamp:folder/1/', 'folder/1/a')) >= end)
+    t.ok(await redis.client.ttl('handstamp:folder/1/') >= end - seconds() - 1)
+    t.ok(Math.abs(await redis.client.ttl('handstamp:folder/1/a') - (end - seconds())) <= 1, 'the entry itself has no second more')
+  }
+  await store.replaceLine('folder/1/a', 'one', 'two', from + 50)
+  t.equal(await redis.client.zscore('handstamp:folder/1/', 'folder/1/a'), indexed)
+  await lasts(from + 50)
+  await store.replace('folder/1/a', 'two', 'three', from + 900)
+  await lasts(from + 900)
+  await store.put('folder/1/a', 'four', from)
+  await lasts(from)
+  t.ok(Number(await redis.client.zscore('handstamp:folder/1/', 'folder/1/a')) < from + 900, 'an earlier end is indexed, too')
+  await store.put('folder/1/a', 'five')
+  t.equal(await redis.client.ttl('handstamp:folder/1/'), -1)
+  await store.put('folder/1/a', 'six', from)
+  await lasts(from)
+  t.same(await store.list('folder/1/'), [['folder/1/a', 'six']])
+})
+
+t.test('what is asked in one turn goes to Redis in one piece', async t => {
+  const { redis, store } = await scene(t)
+  const reads = async () => Number(/total_reads_processed:(\d+)/.exec(await redis.client.info('stats'))?.[1])
+  const before = await reads()
+  await Promise.all(Array.from({ length: 100 }, (_, number) => store.get(`things/${number}`)))
+  t.ok(await reads() - before < 10)
+})
+
 t.test('nothing grows: news goes when other news comes', async t => {
   const { redis, store } = await scene(t)
   const end = seconds() + 1
