@@ -5,7 +5,8 @@ import { compareCpu, median, numbersOf, ratios, type Effort, type Entry } from '
 import type { Finding } from './harness/table.ts'
 import { ada } from './servers/ada.ts'
 
-const atOnce = 1_000
+/** As people sign in. What is written in one go, the kernel keeps in one piece, and to write a page of it again takes longer. */
+const atOnce = 4
 const browsers = 20_000
 
 /** `POST /auth/refresh` with few and with many live sessions in the embedded store, and what each session takes. */
