@@ -44,21 +44,24 @@ export function admitEmail (identity: Identity, rules: EmailRules, providerDomai
   if (!email) throw new AuthError('email_invalid')
   if (!identity.emailVerified) throw new AuthError('email_not_verified')
 
-  const domain = email.slice(email.indexOf('@') + 1)
-  if (rules.blocked.includes(email)) throw new AuthError('email_not_allowed')
-  if (providerDomains && !domainListed(domain, providerDomains)) throw new AuthError('email_not_allowed')
-  if (!rules.allowed && !rules.allowedDomains) return email
-  if (rules.allowed?.includes(email)) return email
-  // A provider may have verified a mailbox long ago whose domain is no longer in the same hands.
-  if (identity.domainVouched && rules.allowedDomains && domainListed(domain, rules.allowedDomains)) return email
-  throw new AuthError('email_not_allowed')
+  if (!isAllowed(email, identity.domainVouched, rules, providerDomains)) throw new AuthError('email_not_allowed')
+  return email
 }
 
-/** Whether somebody who signed in once may stay, by the rules and the providers of today. */
-export function mayStay (identity: Identity, rules: EmailRules, provider: { emailDomains?: string[] } | undefined): boolean {
-  try {
-    return provider !== undefined && admitEmail(identity, rules, provider.emailDomains) !== ''
-  } catch {
-    return false
-  }
+/** Whether somebody who was admitted once, with the email as it was then, may stay: by the rules and the providers of today. */
+export function mayStay (
+  { email, domainVouched }: Identity & { email: string }, rules: EmailRules, provider: { emailDomains?: string[] } | undefined
+): boolean {
+  return provider !== undefined && isAllowed(email, domainVouched, rules, provider.emailDomains)
+}
+
+/** @param email in its canonical spelling */
+function isAllowed (email: string, domainVouched: boolean, { blocked, allowed, allowedDomains }: EmailRules, providerDomains?: string[]): boolean {
+  const domain = email.slice(email.indexOf('@') + 1)
+  if (blocked.includes(email)) return false
+  if (providerDomains && !domainListed(domain, providerDomains)) return false
+  if (!allowed && !allowedDomains) return true
+  if (allowed?.includes(email)) return true
+  // A provider may have verified a mailbox long ago whose domain is no longer in the same hands.
+  return domainVouched && allowedDomains !== undefined && domainListed(domain, allowedDomains)
 }

@@ -53,12 +53,12 @@ export class AccessTokens {
       sid: id,
       email,
       email_verified: true,
-      ...(name && { name }),
-      ...(picture && { picture }),
-      provider,
-      ...(hd && { hd }),
-      ...(statusIndex !== undefined && { status: { status_list: statusPlace(this.#publicUrl, statusIndex) } })
+      provider
     }
+    if (name) claims.name = name
+    if (picture) claims.picture = picture
+    if (hd) claims.hd = hd
+    if (statusIndex !== undefined) claims.status = { status_list: statusPlace(this.#publicUrl, statusIndex) }
     const key = this.#keys.current
     const input = `${this.#header(key.kid, key.alg)}.${base64url({ ...this.#token.claims, ...claims })}`
     const token = `${input}.${await key.signature(input)}`
