@@ -12,8 +12,6 @@ const patience = 3
 const namespace = 'handstamp:'
 const forever = 0
 
-type Ask<Answer> = (redis: Redis & Scripted) => Promise<Answer>
-
 /**
  * Redis or Valkey, for replicas: one connection to the primary. Keys of a folder are indexed in a sorted set by their
  * expiry, which ends with its last member.
@@ -25,7 +23,7 @@ export class RedisStore implements Store {
   readonly #outages: Outages
   readonly #patience = new Patience()
   #unanswered = 0
-  readonly #asked: Array<(redis: Redis & Scripted) => void> = []
+  #turn: Promise<void> | undefined
   /** Redis' clock minus our monotonic one, which does not jump, in milliseconds. */
   #clockOffsetMs = 0
 
@@ -180,14 +178,18 @@ export class RedisStore implements Store {
   }
 
   async #synchronise (): Promise<void> {
-    const before = performance.now()
-    const [seconds = 0, micros = 0] = await this.#ask(redis => redis.time())
-    this.#clockOffsetMs = seconds * 1000 + micros / 1000 - (before + performance.now()) / 2
+    let asked = 0
+    const [seconds = 0, micros = 0] = await this.#ask(redis => {
+      asked = performance.now()
+      return redis.time()
+    })
+    this.#clockOffsetMs = seconds * 1000 + micros / 1000 - (asked + performance.now()) / 2
   }
 
-  async #ask<Answer> (ask: Ask<Answer>): Promise<Answer> {
+  async #ask<Answer> (ask: (redis: Redis & Scripted) => Promise<Answer>): Promise<Answer> {
     try {
-      const value = await this.#patience.wait(this.#sent(ask))
+      await this.#endOfTurn()
+      const value = await this.#patience.wait(ask(this.#redis))
       this.#unanswered = 0
       this.#outages.end()
       return value
@@ -198,19 +200,16 @@ export class RedisStore implements Store {
     }
   }
 
-  /** At the end of this turn of the event loop, in one piece with whatever else is asked in it: a piece costs both sides a system call. */
-  #sent<Answer> (ask: Ask<Answer>): Promise<Answer> {
-    return new Promise(resolve => {
-      const asked = this.#asked.push(redis => resolve(ask(redis)))
-      if (asked === 1) setImmediate(() => this.#send(this.#asked.splice(0)))
-    })
-  }
-
-  #send (asked: Array<(redis: Redis & Scripted) => void>): void {
-    const { stream } = this.#redis
-    stream?.cork()
-    for (const ask of asked) ask(this.#redis)
-    stream?.uncork()
+  /** When this turn of the event loop is over. What is asked then goes out in one piece: a piece costs both sides a system call. */
+  #endOfTurn (): Promise<void> {
+    this.#turn ??= new Promise(resolve => setImmediate(() => {
+      this.#turn = undefined
+      const { stream } = this.#redis
+      stream?.cork()
+      resolve()
+      queueMicrotask(() => stream?.uncork()) // after all who waited have asked
+    }))
+    return this.#turn
   }
 
   #went (error: StoreError): StoreError {
