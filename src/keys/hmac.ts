@@ -18,6 +18,7 @@ export class HmacSha512 {
     this.#outer = padded(key, 0x5c, digestSize)
   }
 
+  /** By way of text: a hash that comes as bytes brings an array buffer of its own along, and these come from Node's pool. */
   digest (message: Uint8Array): Buffer {
     if (message.length !== this.#inner.length - blockSize) throw new RangeError('the message has another length')
     this.#inner.set(message, blockSize)

@@ -28,7 +28,7 @@ const length = sealAt + sizes.seal
 /** The folder of a person's sessions. Two people may share one: who a session is for stands in its record. */
 export const subjectIdOf = (subject: string): string => hash('sha256', subject, 'buffer').toString('base64url', 0, sizes.subjectId)
 
-/** What is stored of a token: enough to know it again, of no use to whoever reads the store. */
+/** What is stored of a token: enough to know it again, of no use to whoever reads the store. By way of text as in HmacSha512. */
 export const hashOf = ({ proof }: RefreshToken): string => Buffer.from(hash('sha256', proof, 'binary'), 'binary').toString('base64url', 0, 16)
 
 /**
