@@ -17,15 +17,20 @@ export interface State {
   keys: KeyRing
   revocations: Revocations
   sessions: Sessions
-  /** Keeps up with time and with what other processes do, until `close`. */
+  /** Keeps up with time, and hears of what operators do, until `close`. */
   follow (): void
+  /** Has every running service write what an operator did to its audit log: a command has none. @throws StoreError */
+  tellServices (event: StateEvent, facts: Record<string, unknown>): Promise<void>
   close (): Promise<void>
 }
 
-export type StateEvent = KeyEvent | 'refresh_token_reused'
+/** What happens without a request. The sessions are those that an operator ended. */
+export type StateEvent = KeyEvent | 'session_ended' | 'all_sessions_ended'
 
 export interface StateOptions {
   clock: Clock
+  /** A command beside the service: uses the keys that there are, and changes none by itself. */
+  joins?: boolean
   /** Whether a person may still sign in. Absent: everybody may. */
   admits?: (identity: AdmittedIdentity) => boolean
   /** Whether a person still belongs (login/memberships.ts). */
@@ -38,14 +43,16 @@ export interface StateOptions {
 
 const upkeepEveryMs = 60_000
 const keyNewsSeconds = 3_600
+const operatorNewsSeconds = 60
 
 /** @throws StoreError for a store that cannot serve, Error for keys of another secret */
-export async function openState (config: Config, { clock, admits = () => true, recheck, onStore, onProblem, onEvent }: StateOptions): Promise<State> {
+export async function openState (config: Config, options: StateOptions): Promise<State> {
+  const { clock, joins = false, admits = () => true, recheck, onStore, onProblem, onEvent } = options
   const secrets = config.secrets ?? [keptSecret(config.dataDir)]
   const store = await openStore(config, clock, onStore)
   try {
     const news = new News(store, () => {}) // the store says itself when it is away
-    const keys = await KeyRing.open({
+    const keys = await KeyRing[joins ? 'join' : 'open']({
       store,
       box: secretBox(secrets, 'signing-keys'),
       clock,
@@ -65,8 +72,7 @@ export async function openState (config: Config, { clock, admits = () => true, r
       config,
       clock,
       admits,
-      ...(recheck && { recheck }),
-      onReuse: ({ id, identity }) => onEvent('refresh_token_reused', { sid: id, provider: identity.provider })
+      ...(recheck && { recheck })
     })
     await news.follow()
 
@@ -81,7 +87,12 @@ export async function openState (config: Config, { clock, admits = () => true, r
         upkeep = setInterval(() => {
           keys.upkeep().catch((error: unknown) => onProblem('the key ring could not be kept up', error))
         }, upkeepEveryMs).unref()
+        news.on('operator', text => {
+          const { event, ...facts } = JSON.parse(text) as { event: StateEvent }
+          onEvent(event, { ...facts, by: 'operator' })
+        })
       },
+      tellServices: (event, facts) => news.announce('operator', JSON.stringify({ event, ...facts }), epochSeconds(clock) + operatorNewsSeconds),
       async close () {
         clearInterval(upkeep)
         await news.stop()

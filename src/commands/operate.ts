@@ -21,13 +21,14 @@ export async function operate (env: Environment, step: (state: State) => Promise
       throw new StoreError(`there is no store in ${config.dataDir}: start the service first, or set DATA_DIR`)
     }
     const warn = (text: string) => { process.stderr.write(`handstamp: ${text}\n`) }
-    const state = await openState(config, {
-      clock: Date.now,
-      onProblem: warn,
-      onEvent: (event, facts) => warn([event, ...Object.values(facts)].join(' '))
-    })
+    const done: Array<Parameters<State['tellServices']>> = []
+    const state = await openState(config, { clock: Date.now, joins: true, onProblem: warn, onEvent: (...event) => { done.push(event) } })
     try {
       process.stdout.write(await step(state))
+      for (const [event, facts] of done) {
+        warn([event, ...Object.values(facts)].join(' '))
+        await state.tellServices(event, facts)
+      }
       return 0
     } finally {
       await state.close()

@@ -7,17 +7,19 @@ export const sessionsUsage = 'handstamp sessions list [<sub>] | end <sub> | end 
 
 /** Shows and ends sessions. A subject is the `sub` of a token: provider|subject. */
 export function sessionsCommand (env: Environment, [verb = '', ...args]: string[]): Promise<number> {
-  return operate(env, async ({ sessions }) => {
+  return operate(env, async ({ sessions, tellServices }) => {
     const [subject] = args
     if (args.length > 1 || (verb === 'list' && subject?.startsWith('-'))) throw new UsageError(`usage: ${sessionsUsage}`)
     if (verb === 'list') return sessionTable(subject === undefined ? await everySession(sessions) : await sessions.list(subject))
     if (verb === 'end' && subject === '--all') {
       await sessions.endEveryone()
+      await tellServices('all_sessions_ended', {})
       return 'every session has ended\n'
     }
     if (verb === 'end' && subject !== undefined && !subject.startsWith('-')) {
-      const count = await sessions.endAll(subject)
-      return `${count} ${count === 1 ? 'session has' : 'sessions have'} ended\n`
+      const ended = await sessions.endAll(subject)
+      for (const { id } of ended) await tellServices('session_ended', { sid: id })
+      return `${ended.length} ${ended.length === 1 ? 'session has' : 'sessions have'} ended\n`
     }
     throw new UsageError(`usage: ${sessionsUsage}`)
   })

@@ -1,3 +1,4 @@
+import type { SigningAlg } from '../config/config.ts'
 import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
 import {
   keyIn, maxKeys, nextIsKnown, promoted, publishedBeforeSeconds, rotationIsDue, stateOf, withNext, withoutKey, withoutPrevious, withoutRetired,
@@ -16,6 +17,7 @@ export interface KeyRingOptions extends Schedule {
   changesAtOnce: boolean
   /** Tells every other process that the ring has changed. */
   announce: () => Promise<void>
+  /** Hears of what this process changes. */
   onEvent?: (event: KeyEvent, kid: string) => void
 }
 
@@ -60,23 +62,34 @@ export class KeyRing {
   }
 
   /**
-   * Loads the ring; the first start makes its keys.
+   * The ring as a service keeps it, for a command beside it: whoever only looks changes nothing, however it is configured.
+   * @throws KeyRingError where there is none, or a key cannot be opened with the secret
+   */
+  static async join (options: KeyRingOptions): Promise<KeyRing> {
+    const ring = new KeyRing(options)
+    if (await options.store.get(place) === undefined) throw new KeyRingError('there are no keys yet: start the service first')
+    await ring.reload()
+    return ring
+  }
+
+  /**
+   * Loads the ring for a service; the first start makes its keys.
    * @throws KeyRingError where a key cannot be opened with the secret
    */
   static async open (options: KeyRingOptions): Promise<KeyRing> {
     const ring = new KeyRing(options)
     const { store, alg, box, changesAtOnce } = options
     if (await store.get(place) === undefined) {
-      const [current, next] = await Promise.all([ring.#newKey(), ring.#newKey()])
+      const [current, next] = await Promise.all([ring.#newKey(alg), ring.#newKey(alg)])
       const first: RingRecord = { v: 1, keys: [{ ...current, signsFrom: current.publishedAt }, next] }
       if (await store.claim(place, JSON.stringify(first))) for (const { kid } of first.keys) options.onEvent?.('key_made', kid)
     }
     await ring.reload()
     await ring.#change(async record => {
       // Only a start replaces the next key: replicas that are configured differently would do it in turns.
-      const wanted = keyIn(record, 'next')?.alg === alg ? record : withNext(record, await ring.#newKey())
+      const wanted = keyIn(record, 'next')?.alg === alg ? record : withNext(record, await ring.#newKey(alg))
       const switches = changesAtOnce && keyIn(record, 'current')?.alg !== alg
-      const switched = switches ? withNext(promoted(withoutPrevious(wanted), ring.#now()), await ring.#newKey()) : wanted
+      const switched = switches ? withNext(promoted(withoutPrevious(wanted), ring.#now()), await ring.#newKey(alg)) : wanted
       // After SECRET changed, what the old one sealed is sealed anew, so that the old one can go.
       return { ...switched, keys: switched.keys.map(key => resealed(key, box)) }
     })
@@ -126,7 +139,7 @@ export class KeyRing {
     return this.#change(async record => {
       const now = this.#now()
       const kept = withoutRetired(record, now, this.#options)
-      return rotationIsDue(kept, now, this.#options) ? withNext(promoted(kept, now), await this.#newKey()) : kept
+      return rotationIsDue(kept, now, this.#options) ? withNext(promoted(kept, now), await this.#keyAfter(kept)) : kept
     })
   }
 
@@ -142,7 +155,7 @@ export class KeyRing {
         throw new KeyRingError(`the next key has not been published for 24 hours, so verifiers may not know it: wait until ${from}, or use --force`)
       }
       if (record.keys.length >= maxKeys) throw new KeyRingError(`the ring has ${maxKeys} keys, gateways take no more: wait a day, or revoke a previous one`)
-      return withNext(promoted(record, now), await this.#newKey())
+      return withNext(promoted(record, now), await this.#keyAfter(record))
     })
   }
 
@@ -151,7 +164,7 @@ export class KeyRing {
     return this.#change(async record => {
       if (!record.keys.some(key => key.kid === kid)) throw new KeyRingError(`no key ${kid} is in the ring`)
       const left = withoutKey(record, kid, this.#now())
-      return keyIn(left, 'next') ? left : withNext(left, await this.#newKey())
+      return keyIn(left, 'next') ? left : withNext(left, await this.#keyAfter(record))
     })
   }
 
@@ -205,8 +218,13 @@ export class KeyRing {
     for (const { kid } of before) if (!this.find(kid)) onEvent?.('key_removed', kid)
   }
 
-  async #newKey (): Promise<KeyRecord> {
-    const { alg, box } = this.#options
+  /** The next key but one. What algorithm is next was decided when the service started. */
+  #keyAfter (record: RingRecord): Promise<KeyRecord> {
+    return this.#newKey(keyIn(record, 'next')?.alg ?? this.#options.alg)
+  }
+
+  async #newKey (alg: SigningAlg): Promise<KeyRecord> {
+    const { box } = this.#options
     const pem = await makePrivatePem(alg)
     const { kid } = signingKey(pem, alg)
     return { kid, alg, sealedPem: box.seal(pem, kid), publishedAt: this.#now() }

@@ -72,15 +72,15 @@ export function logRequests (app: FastifyInstance): void {
 }
 
 /** What an operator must be able to look up later. Emails are digests, so that a log is no list of addresses. */
-export type AuditEvent = 'login_succeeded' | 'login_failed' | 'logged_out' | 'session_ended'
+export type AuditEvent = 'login_succeeded' | 'login_failed' | 'logged_out' | 'session_ended' | 'refresh_token_reused'
 
 export function audit (request: FastifyRequest, event: AuditEvent, facts: Record<string, unknown>): void {
-  request.log.info({ audit: event, ip: request.ip, ...facts }, event)
+  request.log[event === 'refresh_token_reused' ? 'warn' : 'info']({ audit: event, ip: request.ip, ...facts }, event)
 }
 
-/** What happens without a request, or behind one. */
+/** What happens without a request. */
 export function auditService (log: FastifyBaseLogger, event: StateEvent, facts: Record<string, unknown>): void {
-  log[event === 'refresh_token_reused' ? 'warn' : 'info']({ audit: event, ...facts }, event)
+  log.info({ audit: event, ...facts }, event)
 }
 
 /** Tells when the store goes away, and when it is back. */

@@ -150,7 +150,7 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
     const kept = grant && options.memberships?.keep(provider.id, grant)
     const session = await options.sessions.start({ ...identity, email }, deviceOf(request.headers['user-agent']), kept)
     const issued = await issue(session)
-    await endReplaced(request)
+    await endReplaced(request, session)
 
     flows.end(reply, flow)
     cookies.set(reply, issued, session)
@@ -172,9 +172,10 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
   }
 
   /** The session this browser had is out of reach now: it ends, rather than wait for its time. */
-  async function endReplaced (request: FastifyRequest): Promise<void> {
+  async function endReplaced (request: FastifyRequest, session: RefreshedSession): Promise<void> {
     const refreshToken = cookies.readRefresh(request)
-    if (refreshToken !== undefined) await options.sessions.endByToken(refreshToken)
+    const replaced = refreshToken === undefined ? undefined : await options.sessions.endByToken(refreshToken)
+    if (replaced) audit(request, 'session_ended', { sid: replaced.id, by: session.id })
   }
 
   /** RFC 9700 section 4.7: of any number of callbacks with one state, one goes on, before anything is asked outside. */

@@ -1,24 +1,20 @@
 import type { FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
-import type { SessionCookies } from '../login/cookies.ts'
 import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import { audit } from '../plugins/log.ts'
 import { counted } from '../plugins/request-limits.ts'
-import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
-import { subjectOf, type Sessions } from '../tokens/sessions.ts'
+import { subjectOf } from '../tokens/sessions.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
 import { presentedToken } from './presented-token.ts'
+import { refreshSession, type RefreshOptions } from './refresh-session.ts'
 import type { RoutePlugin } from './route-plugin.ts'
 import { refuseCrossSite, trustedOrigins } from './same-site.ts'
 import { jsonBody, noBody, problems } from './schemas.ts'
 import { tokenResponse, userOf } from './user.ts'
 
-export interface SessionOptions {
+export interface SessionOptions extends RefreshOptions {
   verifier: TokenVerifier
-  sessions: Sessions
-  accessTokens: AccessTokens
-  cookies: SessionCookies
   returnTo: ReturnToRules
   sessionMaxSeconds: number
 }
@@ -74,7 +70,8 @@ const logoutSchema = {
 } as const
 
 /** The session a browser or a service holds. */
-const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, accessTokens, cookies, returnTo: rules, sessionMaxSeconds }) => {
+const session: RoutePlugin<SessionOptions> = async (app, { verifier, returnTo: rules, sessionMaxSeconds, ...refreshing }) => {
+  const { sessions, cookies } = refreshing
   const trusted = trustedOrigins(rules)
   const answers = new WeakMap<AccessTokenClaims, string>()
 
@@ -93,15 +90,8 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, a
     refuseCrossSite(request, trusted)
     const refreshToken = cookies.readRefresh(request)
     if (refreshToken === undefined) throw new AuthError('invalid_refresh_token')
-    try {
-      const refreshed = await sessions.refresh(refreshToken)
-      const issued = await accessTokens.issue(refreshed)
-      cookies.set(reply, issued, refreshed)
-      return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(tokenResponse(issued)))
-    } catch (error) {
-      if (error instanceof AuthError) cookies.clear(reply) // what was refused is of no more use
-      throw error
-    }
+    const issued = await refreshSession(request, reply, refreshToken, refreshing)
+    return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(tokenResponse(issued)))
   })
 
   app.post('/logout', { schema: logoutSchema, config: counted('tokens') }, async (request, reply) => {
@@ -115,8 +105,8 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, sessions, a
 
     const ended = await endPresented(request)
     if (ended) {
-      const all = everywhere === true || everywhere === 'true' ? await sessions.endAll(ended.subject) : 0
-      audit(request, 'logged_out', { sid: ended.sid, sessions: all + 1 })
+      const all = everywhere === true || everywhere === 'true' ? await sessions.endAll(ended.subject) : []
+      audit(request, 'logged_out', { sid: ended.sid, sessions: all.length + 1 })
     }
     cookies.clear(reply)
     return isForm ? reply.redirect(returnTo, 303) : reply.code(204).send()

@@ -1,26 +1,21 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
-import type { SessionCookies } from '../login/cookies.ts'
 import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import { accountPage } from '../pages/account.ts'
 import { pageHeaders } from '../pages/layout.ts'
 import { signInPage } from '../pages/sign-in.ts'
 import type { Provider } from '../providers/provider.ts'
-import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
-import type { Sessions } from '../tokens/sessions.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
 import { isAhead } from './navigation.ts'
+import { refreshSession, type RefreshOptions } from './refresh-session.ts'
 import type { RoutePlugin } from './route-plugin.ts'
 import { noBody, pageBody, problems } from './schemas.ts'
 
-export interface SignInOptions {
+export interface SignInOptions extends RefreshOptions {
   providers: Map<string, Provider>
   returnTo: ReturnToRules
   verifier: TokenVerifier
-  sessions: Sessions
-  accessTokens: AccessTokens
-  cookies: SessionCookies
 }
 
 const signInSchema = {
@@ -63,7 +58,8 @@ const accountSchema = {
 } as const
 
 /** What people see before and after a login. */
-const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: rules, verifier, sessions, accessTokens, cookies }) => {
+const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: rules, verifier, ...refreshing }) => {
+  const { sessions, cookies } = refreshing
   app.get('/login', { schema: signInSchema, config: { page: true } }, async (request, reply) => {
     const { return_to: wanted } = request.query
     const returnTo = wanted === undefined ? undefined : loadReturnTo(wanted, rules)
@@ -90,11 +86,9 @@ const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: ru
     const refreshToken = cookies.readRefresh(request)
     if (refreshToken === undefined || isAhead(request)) return false
     try {
-      const refreshed = await sessions.refresh(refreshToken)
-      cookies.set(reply, await accessTokens.issue(refreshed), refreshed)
+      await refreshSession(request, reply, refreshToken, refreshing)
       return true
-    } catch (error) {
-      if (error instanceof AuthError) cookies.clear(reply)
+    } catch {
       return false
     }
   }

@@ -1,7 +1,7 @@
 import type { Store } from './store.ts'
 
-/** What one process tells all: other keys, sessions that ended, everybody's sessions that ended. */
-export type Topic = 'keys' | 'session' | 'everyone'
+/** What one process tells all: other keys, sessions that ended, everybody's sessions that ended, what an operator did. */
+export type Topic = 'keys' | 'session' | 'everyone' | 'operator'
 
 type Listener = (text: string) => Promise<void> | void
 

@@ -41,8 +41,19 @@ export interface SessionsOptions {
    * keeps from now on. Throws AuthError for who does not.
    */
   recheck?: (provider: string, grant: string | undefined) => Promise<string | undefined>
-  /** A token of long ago came back: somebody has a copy. */
-  onReuse?: (session: Session) => void
+}
+
+/** A refresh that was refused and ended the session: its token had been used before, or the person may no longer sign in. */
+export class SessionEnded extends AuthError {
+  readonly session: Session
+  /** Somebody has a copy of the token. */
+  readonly reused: boolean
+
+  constructor (session: Session, { code, cause, detail }: AuthError, reused = false) {
+    super(code, { cause, detail })
+    this.session = session
+    this.reused = reused
+  }
 }
 
 /** The immediate predecessor still gets its successor for so long: answers get lost, and tabs race. */
@@ -84,7 +95,8 @@ export class Sessions {
 
   /**
    * Trades a refresh token for its successor: one compare-and-swap, so that of any number of callers one rotates.
-   * @throws AuthError invalid_refresh_token; email_not_allowed for a person who may no longer sign in
+   * @throws AuthError invalid_refresh_token
+   * @throws SessionEnded invalid_refresh_token for a token that was used before; email_not_allowed for a person who may no longer sign in
    * @throws StoreError: nothing may be issued then
    */
   async refresh (text: string): Promise<RefreshedSession> {
@@ -98,8 +110,11 @@ export class Sessions {
     const { replaced, found } = await store.replaceLine(keyOf(token), lineStart(presented), lineOf(rotated, now), now + config.sessionIdleSeconds)
     const record = found === undefined ? undefined : sessionOf(found)
     if (!record) throw new AuthError('invalid_refresh_token')
-    const refusal = this.#refusalOf(token.sessionId, record)
-    if (refusal) return this.#refuse(token, record, new AuthError(refusal))
+    if (this.#isOver(token.sessionId, record)) {
+      await this.#end(token.subjectId, this.#sessionOf(token.sessionId, record))
+      throw new AuthError('invalid_refresh_token')
+    }
+    if (!this.#options.admits(record.identity)) return this.#refuse(token, record, new AuthError('email_not_allowed'))
     if (!replaced) return this.#again(token, record)
     const current = await this.#broughtUpToDate(token, { ...record, ...rotated, rotatedAt: now })
     return withToken(this.#sessionOf(token.sessionId, current), refreshTokens.text(next))
@@ -141,11 +156,11 @@ export class Sessions {
     return session
   }
 
-  /** Ends every session of a subject; gives back how many. @throws StoreError */
-  async endAll (subject: string): Promise<number> {
+  /** Ends every session of a subject, and gives them back. @throws StoreError */
+  async endAll (subject: string): Promise<Session[]> {
     const sessions = await this.list(subject)
     await Promise.all(sessions.map(session => this.#end(subjectIdOf(subject), session)))
-    return sessions.length
+    return sessions
   }
 
   /** Ends everybody's sessions that began before now. @throws StoreError */
@@ -159,31 +174,23 @@ export class Sessions {
 
   /** What is not the current token: the predecessor within its grace, or a copy that came back. */
   async #again (token: RefreshToken, record: SessionRecord): Promise<RefreshedSession> {
-    const { store, refreshTokens, onReuse } = this.#options
+    const { store, refreshTokens } = this.#options
     // One that is ahead of the record was issued before the store lost its last writes: nobody's fault, and of no use.
     if (token.generation >= record.generation) throw new AuthError('invalid_refresh_token')
-    const session = this.#sessionOf(token.sessionId, record)
     // The grace does not run while the store is away: nobody can come for an answer that was lost with it.
     const waited = this.#now() - record.rotatedAt - store.secondsAway(record.rotatedAt)
     if (token.generation === record.generation - 1 && waited <= graceSeconds) {
       const successor = refreshTokens.knownSuccessor(token, record.tokenHash)
-      if (successor) return withToken(session, refreshTokens.text(successor))
+      if (successor) return withToken(this.#sessionOf(token.sessionId, record), refreshTokens.text(successor))
     }
-    await this.#end(token.subjectId, session)
-    onReuse?.(session)
-    throw new AuthError('invalid_refresh_token')
-  }
-
-  /** Time may have ended a session, and the rules of today may not admit the person any more. */
-  #refusalOf (id: string, record: SessionRecord): 'invalid_refresh_token' | 'email_not_allowed' | undefined {
-    if (this.#isOver(id, record)) return 'invalid_refresh_token'
-    return this.#options.admits(record.identity) ? undefined : 'email_not_allowed'
+    return this.#refuse(token, record, new AuthError('invalid_refresh_token'), true)
   }
 
   /** Who is refused loses the session. */
-  async #refuse ({ subjectId, sessionId }: RefreshToken, record: SessionRecord, refusal: AuthError): Promise<never> {
-    await this.#end(subjectId, this.#sessionOf(sessionId, record))
-    throw refusal
+  async #refuse ({ subjectId, sessionId }: RefreshToken, record: SessionRecord, refusal: AuthError, reused = false): Promise<never> {
+    const session = this.#sessionOf(sessionId, record)
+    await this.#end(subjectId, session)
+    throw new SessionEnded(session, refusal, reused)
   }
 
   /** What a refresh may change beside the token: what is kept of a membership, and a place in the status lists for a session without one. */

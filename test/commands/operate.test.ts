@@ -3,7 +3,9 @@ import t from 'tap'
 import { keysCommand } from '../../src/commands/keys.ts'
 import { operate } from '../../src/commands/operate.ts'
 import { sessionsCommand } from '../../src/commands/sessions.ts'
-import { listeningTestApp, temporaryFolder, type Teardown } from '../helpers/app.ts'
+import type { Environment } from '../../src/config/environment.ts'
+import { keptSecret } from '../../src/keys/secret.ts'
+import { audited, listeningTestApp, temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { openTestState } from '../helpers/state.ts'
@@ -14,7 +16,7 @@ async function scene (t: Teardown & { capture: typeof import('tap').t.capture })
   const env = { DATA_DIR: built.dataDir, PUBLIC_URL: built.url, SIGNING_ALG: 'ES256' }
   const browser = new Browser(built.app, built.url)
   await devSignIn(browser)
-  const type = async (command: typeof keysCommand, ...words: string[]) => {
+  const typeAs = async (env: Environment, command: typeof keysCommand, ...words: string[]) => {
     const out = t.capture(process.stdout, 'write')
     const err = t.capture(process.stderr, 'write')
     const code = await command(env, words)
@@ -24,9 +26,10 @@ async function scene (t: Teardown & { capture: typeof import('tap').t.capture })
     err.restore()
     return typed
   }
+  const type = (command: typeof keysCommand, ...words: string[]) => typeAs(env, command, ...words)
   const published = async () => (await built.app.inject('/.well-known/jwks.json')).json().keys.map(({ kid }: { kid: string }) => kid) as string[]
   const me = async () => (await browser.visit('/auth/me')).status
-  return { ...built, browser, type, published, me }
+  return { ...built, env, browser, type, typeAs, published, me }
 }
 
 t.test('keys list shows where each key stands', async t => {
@@ -39,6 +42,37 @@ t.test('keys list shows where each key stands', async t => {
   t.match(current, new RegExp(`^current +${currentKid} +ES256 +\\d{4}-`))
   t.match(next, new RegExp(`^next +${nextKid} +ES256 +\\S+ +- +-$`))
   t.same(more, [])
+})
+
+t.test('R39 a command changes no key by itself, however it is configured', async t => {
+  const { typeAs, published, env } = await scene(t)
+  const before = await published()
+  const others = [{ DATA_DIR: env.DATA_DIR }, { ...env, SIGNING_ALG: 'EdDSA' },
+    { ...env, SIGNING_ALG: 'RS256', SECRET: `a newer secret of thirty-two or more,${keptSecret(env.DATA_DIR)}` }]
+  for (const other of others) {
+    for (const [command, ...words] of [[keysCommand, 'list'], [keysCommand, 'export', '--pem'], [sessionsCommand, 'list']] as const) {
+      t.match(await typeAs(other, command, ...words), { code: 0, err: '' })
+    }
+  }
+  t.match((await typeAs({ ...env, SIGNING_ALG: 'EdDSA' }, keysCommand, 'rotate', '--force')).out, /^current +\S+ +ES256.*\nnext +\S+ +ES256/m)
+  await eventually('the next key signs', async () => (await published())[0] === before[1])
+})
+
+t.test('R77 what an operator does is in the audit log of the service', async t => {
+  const { type, published, browser, app, url, log } = await scene(t)
+  await devSignIn(new Browser(app, url), 'grace@example.com')
+  const [current = '', next = ''] = await published()
+  const { sub, session } = (await browser.visit('/auth/me')).json()
+  await type(keysCommand, 'revoke', current)
+  await type(sessionsCommand, 'end', sub)
+  await type(sessionsCommand, 'end', '--all')
+  await eventually('all of it is logged', async () => audited(log()).length === 4)
+  t.match(audited(log()).slice(2), [
+    { audit: 'session_ended', sid: session.id, by: 'operator' },
+    { audit: 'all_sessions_ended', by: 'operator' }
+  ])
+  t.match(log(), `"audit":"key_rotated","kid":"${next}"`)
+  t.match(log(), `"audit":"key_removed","kid":"${current}"`)
 })
 
 t.test('R39 keys rotate waits until the next key has been published for a day, unless it is forced', async t => {
@@ -150,4 +184,13 @@ t.test('R41 a command with another secret cannot open the keys, and says so', as
   const err = t.capture(process.stderr, 'write')
   t.equal(await keysCommand({ DATA_DIR: dataDir, SECRET: 'another secret of thirty-two or more' }, ['list']), 1)
   t.match(String(err()[0]?.args[0]), 'was sealed with another SECRET')
+})
+
+t.test('a command makes no keys where a service has not made them', async t => {
+  const { config: { dataDir }, store, close } = await openTestState(t)
+  await store.remove('keys/ring')
+  await close()
+  const err = t.capture(process.stderr, 'write')
+  t.equal(await keysCommand({ DATA_DIR: dataDir }, ['list']), 1)
+  t.match(String(err()[0]?.args[0]), 'there are no keys yet: start the service first')
 })

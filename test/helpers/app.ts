@@ -67,3 +67,7 @@ export async function listeningTestApp (t: Teardown, env: Environment = {}, more
   await built.app.listen({ port, host: '127.0.0.1' })
   return built
 }
+
+/** The lines of a log that are audit events about people. */
+export const audited = (log: string): Array<Record<string, unknown>> =>
+  log.split('\n').filter(line => /"audit":"(?!key_)/.test(line)).map(line => JSON.parse(line) as Record<string, unknown>)

@@ -2,7 +2,7 @@ import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 
 import { inflateSync } from 'node:zlib'
 import t from 'tap'
 import type { Environment } from '../../src/config/environment.ts'
-import { buildTestApp, listeningTestApp, type Teardown } from '../helpers/app.ts'
+import { audited, buildTestApp, listeningTestApp, type Teardown } from '../helpers/app.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { rogueProvider } from '../helpers/rogue-provider.ts'
@@ -75,11 +75,22 @@ t.test('R47 R48 a token that was used gets the same successor for ten seconds, a
   travel(11)
   const late = await refresh(first)
   t.match(late.json(), { status: 401, code: 'invalid_refresh_token' })
+  t.match(audited(log()), [
+    { audit: 'login_succeeded' },
+    {
+      audit: 'refresh_token_reused',
+      level: 40,
+      reqId: late.json().request_id,
+      ip: '127.0.0.1',
+      provider: 'dev',
+      sid: decodeJwt(one.json().access_token)['sid']
+    }
+  ])
   t.match(late.headers['www-authenticate'], 'Bearer')
   for (const name of ['handstamp', 'handstamp-refresh']) t.match(cookieLine(late.headers, name), 'Max-Age=0')
   t.equal((await me(one.json().access_token)).json().code, 'revoked_token')
   t.equal((await refresh(successor(one)?.split('=')[1])).json().code, 'invalid_refresh_token')
-  t.match(log(), '"audit":"refresh_token_reused"')
+  t.equal(audited(log()).length, 2)
 })
 
 t.test('R48 what was never issued is refused and ends nothing', async t => {
@@ -240,14 +251,17 @@ t.test('R52 signing out everywhere ends every session of the person, and nobody 
   t.equal((await other.visit('/auth/refresh', post)).status, 200)
 })
 
-t.test('R56 whoever is blocked loses the session at the next refresh', async t => {
-  const { app, browser, dataDir } = await scene(t)
+t.test('R56 R77 whoever is blocked loses the session at the next refresh, and that is audited', async t => {
+  const { app, browser, dataDir, token } = await scene(t)
   const cookie = [...browser.cookies].map(pair => pair.join('=')).join('; ')
   await app.close()
   const later = await buildTestApp(t, { DATA_DIR: dataDir, BLOCKED_EMAILS: 'ada@example.com' })
   const refresh = () => later.app.inject({ method: 'POST', url: '/auth/refresh', headers: { cookie, origin: later.url } })
   t.match((await refresh()).json(), { status: 403, code: 'email_not_allowed' })
   t.match((await refresh()).json(), { code: 'invalid_refresh_token' }, 'and it is gone')
+  const { sid } = decodeJwt(token())
+  t.match(audited(later.log()), [{ audit: 'session_ended', ip: '127.0.0.1', sid, provider: 'dev', code: 'email_not_allowed' }])
+  t.equal(audited(later.log()).length, 1)
 })
 
 t.test('a session of a provider that is no longer there ends: the dev login does not live on in production', async t => {

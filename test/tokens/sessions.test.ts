@@ -7,7 +7,9 @@ import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { ada, openTestState, type TestState } from '../helpers/state.ts'
 
 const day = 86_400
-const refused = { code: 'invalid_refresh_token' }
+const refused = { code: 'invalid_refresh_token', reused: undefined }
+/** Its session has ended for it, and it is audited. */
+const reused = { code: 'invalid_refresh_token', reused: true }
 const grace: AdmittedIdentity = { ...ada, subject: '8', email: 'grace@example.com', name: 'Grace' }
 
 /** Ada's session, just begun. */
@@ -38,17 +40,14 @@ t.test('R47 every refresh gives another token of the same session', async t => {
   for (const token of tokens) t.match(token, /^[\w-]{90,110}$/)
 })
 
-t.test('R47 a token that was used before ends its session, and that is audited', async t => {
-  const { sessions, session, first, travel, events, revocations, ...state } = await scene(t)
+t.test('R47 a token that was used before ends its session', async t => {
+  const { sessions, session, first, travel, revocations, ...state } = await scene(t)
   const second = await refresh({ sessions }, first)
   travel(11)
-  await t.rejects(sessions.refresh(first), refused)
-  t.match(events.at(-1), ['refresh_token_reused', { sid: session.id, provider: 'dev' }])
-  t.equal(JSON.stringify(events).includes(first), false)
+  await t.rejects(sessions.refresh(first), { ...reused, session: { id: session.id, identity: ada } })
   await t.rejects(sessions.refresh(second), refused, 'whoever held the good one must sign in again')
   t.same(await live({ sessions }), [])
   t.ok(revocations.has({ sid: session.id, auth_time: session.startedAt }), 'its access tokens are refused')
-  t.equal(events.filter(([event]) => event === 'refresh_token_reused').length, 1)
   t.equal(await state.store.get(placeOf(session.id)), undefined)
 })
 
@@ -62,7 +61,7 @@ t.test('a membership that cannot be checked now fails the refresh, and the sessi
 })
 
 t.test('R48 for ten seconds the predecessor gets the same successor, as often as it comes', async t => {
-  const { sessions, first, travel, events, record } = await scene(t)
+  const { sessions, first, travel, record } = await scene(t)
   const second = await refresh({ sessions }, first)
   for (const seconds of [0, 3, 3, 4]) {
     travel(seconds)
@@ -70,7 +69,6 @@ t.test('R48 for ten seconds the predecessor gets the same successor, as often as
     t.equal((await record())?.generation, 2, 'nothing rotated')
   }
   t.ok(await refresh({ sessions }, second), 'the successor is still good')
-  t.notMatch(events.map(([event]) => event), ['refresh_token_reused'])
 })
 
 t.test('R48 the ten seconds are counted from the rotation, not from the last time it came', async t => {
@@ -79,21 +77,20 @@ t.test('R48 the ten seconds are counted from the rotation, not from the last tim
   travel(9)
   await refresh({ sessions }, first)
   travel(2)
-  await t.rejects(sessions.refresh(first), refused)
+  await t.rejects(sessions.refresh(first), reused)
 })
 
 t.test('R48 the one before the predecessor ends the session even within the ten seconds', async t => {
-  const { sessions, first, events } = await scene(t)
+  const { sessions, first } = await scene(t)
   const second = await refresh({ sessions }, first)
   const third = await refresh({ sessions }, second)
-  await t.rejects(sessions.refresh(first), refused)
-  t.equal(events.at(-1)?.[0], 'refresh_token_reused')
+  await t.rejects(sessions.refresh(first), reused)
   await t.rejects(sessions.refresh(third), refused)
   await t.rejects(sessions.refresh(second), refused)
 })
 
 t.test('R48 a token that was never issued ends nothing', async t => {
-  const { sessions, first, events, travel } = await scene(t)
+  const { sessions, first, travel } = await scene(t)
   const second = await refresh({ sessions }, first)
   const other = (await sessions.start(grace, 0)).refreshToken
   travel(60)
@@ -115,7 +112,6 @@ t.test('R48 a token that was never issued ends nothing', async t => {
     await t.rejects(sessions.refresh(token), refused)
     t.equal(await sessions.endByToken(token), undefined)
   }
-  t.notMatch(events.map(([event]) => event), ['refresh_token_reused'])
   t.ok(await refresh({ sessions }, second))
   t.ok(await refresh({ sessions }, other))
 })
@@ -175,7 +171,7 @@ t.test('R48 the successor is the same after a restart', async t => {
 })
 
 t.test('L18 a store that lost its last write makes nobody two tokens, and nobody a thief', async t => {
-  const { sessions, store, first, place, events, travel } = await scene(t)
+  const { sessions, store, first, place, travel } = await scene(t)
   const second = await refresh({ sessions }, first)
   const kept = await store.get(place) ?? ''
   const third = await refresh({ sessions }, second)
@@ -183,7 +179,6 @@ t.test('L18 a store that lost its last write makes nobody two tokens, and nobody
   await t.rejects(sessions.refresh(third), refused, 'what the store does not know is of no use')
   travel(60)
   t.equal(await refresh({ sessions }, second), third, 'and comes again when it is its turn')
-  t.notMatch(events.map(([event]) => event), ['refresh_token_reused'])
 })
 
 // ends
@@ -289,7 +284,7 @@ t.test('nobody ends or sees the sessions of somebody else', async t => {
   const { sessions, session, first } = await scene(t)
   await sessions.start(grace, 0)
   t.equal(await sessions.end('dev|8', session.id), false)
-  t.equal(await sessions.endAll('dev|9'), 0)
+  t.same(await sessions.endAll('dev|9'), [])
   t.equal((await sessions.list('dev|8')).length, 1)
   t.same(await sessions.list('dev|'), [])
   t.same(await sessions.list(''), [])
@@ -303,14 +298,14 @@ t.test('two people who share a folder share nothing else', async t => {
   await store.put(placeOf(other.id), await store.get(placeOf(other.id, 'dev|8')) ?? '')
   t.same(await live({ sessions }), [session.id])
   t.equal(await sessions.end('dev|7', other.id), false)
-  t.equal(await sessions.endAll('dev|7'), 1)
+  t.same((await sessions.endAll('dev|7')).map(({ id }) => id), [session.id])
 })
 
 t.test('R56 all sessions of a subject end, and nobody else\'s', async t => {
   const { sessions, first } = await scene(t)
   const more = [await sessions.start(ada, 0), await sessions.start(ada, 0)]
   const other = await sessions.start(grace, 0)
-  t.equal(await sessions.endAll('dev|7'), 3)
+  t.equal((await sessions.endAll('dev|7')).length, 3)
   for (const token of [first, ...more.map(({ refreshToken }) => refreshToken)]) await t.rejects(sessions.refresh(token), refused)
   t.same(await live({ sessions }), [])
   t.ok(await refresh({ sessions }, other.refreshToken))

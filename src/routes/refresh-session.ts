@@ -1,0 +1,38 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { AuthError } from '../errors.ts'
+import type { SessionCookies } from '../login/cookies.ts'
+import { audit } from '../plugins/log.ts'
+import type { AccessTokens, IssuedToken } from '../tokens/access-tokens.ts'
+import { SessionEnded, type Sessions } from '../tokens/sessions.ts'
+
+export interface RefreshOptions {
+  sessions: Sessions
+  accessTokens: AccessTokens
+  cookies: SessionCookies
+}
+
+/**
+ * Goes on with the session of a browser: its refresh token is traded and the cookies are set. Those of a session that is
+ * refused are cleared, as they are of no more use.
+ * @throws AuthError as Sessions.refresh and AccessTokens.issue do
+ * @throws StoreError: the cookies stay
+ */
+export async function refreshSession (
+  request: FastifyRequest, reply: FastifyReply, refreshToken: string, { sessions, accessTokens, cookies }: RefreshOptions
+): Promise<IssuedToken> {
+  try {
+    const refreshed = await sessions.refresh(refreshToken)
+    const issued = await accessTokens.issue(refreshed)
+    cookies.set(reply, issued, refreshed)
+    return issued
+  } catch (error) {
+    if (error instanceof AuthError) cookies.clear(reply)
+    if (error instanceof SessionEnded) auditEnd(request, error)
+    throw error
+  }
+}
+
+function auditEnd (request: FastifyRequest, { session: { id, identity: { provider } }, reused, code }: SessionEnded): void {
+  if (reused) audit(request, 'refresh_token_reused', { sid: id, provider })
+  else audit(request, 'session_ended', { sid: id, provider, code })
+}
