@@ -8,7 +8,7 @@ const { STUBBED: identity, ...env } = process.env
 
 if (identity !== undefined) {
   RedisStore.prototype.replaceLine = async (_key, expected, line): Promise<Swap> =>
-    ({ replaced: true, found: `${expected}${line.slice(-10)}\n${identity}` })
+    ({ replaced: true, found: `${expected}${line.slice(line.lastIndexOf(' ') + 1)}\n${identity}` })
   const { get } = Object.getOwnPropertyDescriptor(KeyRing.prototype, 'current') ?? {}
   let key: KeyRing['current'] | undefined
   Object.defineProperty(KeyRing.prototype, 'current', {

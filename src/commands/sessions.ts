@@ -18,7 +18,7 @@ export function sessionsCommand (env: Environment, [verb = '', ...args]: string[
     }
     if (verb === 'end' && subject !== undefined && !subject.startsWith('-')) {
       const ended = await sessions.endAll(subject)
-      for (const { id } of ended) await tellServices('session_ended', { sid: id })
+      for (const sid of ended) await tellServices('session_ended', { sid })
       return `${ended.length} ${ended.length === 1 ? 'session has' : 'sessions have'} ended\n`
     }
     throw new UsageError(`usage: ${sessionsUsage}`)

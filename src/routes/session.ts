@@ -103,30 +103,33 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, returnTo: r
     const returnTo = wanted === undefined ? '/auth/login' : loadReturnTo(wanted, rules)
     if (returnTo === undefined) throw new AuthError('invalid_return_to')
 
-    const ended = await endPresented(request)
-    if (ended) {
-      const all = everywhere === true || everywhere === 'true' ? await sessions.endAll(ended.subject) : []
-      audit(request, 'logged_out', { sid: ended.sid, sessions: all.length + 1 })
-    }
+    const ended = await endPresented(request, everywhere === true || everywhere === 'true')
+    if (ended) audit(request, 'logged_out', ended)
     cookies.clear(reply)
     return isForm ? reply.redirect(returnTo, 303) : reply.code(204).send()
   })
 
-  /** Whoever asks to be signed out is, by what they still hold: the access token may be over, the refresh token alive. */
-  async function endPresented (request: FastifyRequest): Promise<{ subject: string, sid: string } | undefined> {
-    const claims = stillValid(() => verifier.verify(presentedToken(request, cookies).token))
+  /**
+   * Whoever asks to be signed out is, by what they still hold: the access token may be over, the refresh token alive. The
+   * session that is presented goes last: who has to try again must still be known by it.
+   */
+  async function endPresented (request: FastifyRequest, everywhere: boolean): Promise<{ sid: string, sessions: number } | undefined> {
+    const claims = unless400(() => verifier.verify(presentedToken(request, cookies).token))
+    const issued = claims ?? unless400(() => verifier.verifyIssued(presentedToken(request, cookies).token))
     const refreshToken = cookies.readRefresh(request)
-    const byRefresh = refreshToken === undefined ? undefined : await sessions.endByToken(refreshToken)
-    if (claims) {
-      if (byRefresh?.id !== claims.sid) await sessions.endOf(claims)
-      return { subject: claims.sub, sid: claims.sid }
-    }
-    return byRefresh && { subject: subjectOf(byRefresh.identity), sid: byRefresh.id }
+    const held = refreshToken === undefined ? undefined : await sessions.findByToken(refreshToken)
+    const subject = claims?.sub ?? (held && subjectOf(held.identity))
+    const sid = issued?.sid ?? held?.id
+
+    const others = everywhere && subject !== undefined ? await sessions.endAll(subject, sid) : []
+    if (refreshToken !== undefined) await sessions.endByToken(refreshToken)
+    if (issued && issued.sid !== held?.id) await sessions.endOf(issued)
+    return sid === undefined ? undefined : { sid, sessions: others.length + 1 }
   }
 }
 
-/** Of two tokens, we do not guess which is meant. */
-function stillValid (verify: () => AccessTokenClaims): AccessTokenClaims | undefined {
+/** Of two tokens, we do not guess which is meant; anything else that is no good tells of nobody. */
+function unless400 (verify: () => AccessTokenClaims): AccessTokenClaims | undefined {
   try {
     return verify()
   } catch (error) {

@@ -58,7 +58,7 @@ export class AccessTokens {
     if (name) claims.name = name
     if (picture) claims.picture = picture
     if (hd) claims.hd = hd
-    if (statusIndex !== undefined) claims.status = { status_list: statusPlace(this.#publicUrl, statusIndex) }
+    if (this.#token.status && statusIndex !== undefined) claims.status = { status_list: statusPlace(this.#publicUrl, statusIndex) }
     const key = this.#keys.current
     const input = `${this.#header(key.kid, key.alg)}.${base64url({ ...this.#token.claims, ...claims })}`
     const token = `${input}.${await key.signature(input)}`

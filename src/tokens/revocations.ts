@@ -11,6 +11,9 @@ export interface EndedSession {
   statusIndex?: number
 }
 
+/** An end is remembered until the last access token is over, and an hour more: for a clock that jumps, or a TOKEN_TTL that was longer. */
+export const revokedSeconds = ({ token }: { token: { ttlSeconds: number } }): number => token.ttlSeconds + 3_600
+
 /**
  * Sessions that ended before their access tokens did, on any replica. Every request depends on it, so the answer comes from
  * memory; news carries it to the others and over a restart. Keys are session ids, never a token's text: a signature

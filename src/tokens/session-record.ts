@@ -5,7 +5,7 @@ export interface SessionRecord {
   /** Of the refresh token that is good now, and its hash. */
   generation: number
   tokenHash: string
-  /** When this generation began: at the login, or at the last refresh. */
+  /** When this generation began, at the login or at the last refresh, with thousandths: a grace is counted from it. */
   rotatedAt: number
   startedAt: number
   /** Browser and system (login/device.ts). */
@@ -18,6 +18,11 @@ export interface SessionRecord {
   /** What a later version wrote behind it. */
   rest: unknown[]
 }
+
+/** Where sessions are in the store: `sessions/<subject id>/<session id>`. */
+export const sessionsFolder = 'sessions/'
+
+export const sessionIdOf = (key: string): string => key.slice(key.lastIndexOf('/') + 1)
 
 type Generation = Pick<SessionRecord, 'generation' | 'tokenHash'>
 
@@ -40,13 +45,12 @@ export function sessionText (record: SessionRecord): string {
   return `${lineOf(record, rotatedAt)}\n${JSON.stringify(row)}`
 }
 
-/** undefined for a version that this one cannot read. */
+/** undefined for what is no record of this version. */
 export function sessionOf (text: string): SessionRecord | undefined {
   const end = text.indexOf('\n')
   const [found, generation, tokenHash = '', rotatedAt] = text.slice(0, end).split(' ')
   if (Number(found) !== version) return undefined
-  const row = JSON.parse(text.slice(end)) as Row
-  const [startedAt, device, provider, subject, email, vouched, name, picture, hd, statusIndex, grant, ...rest] = row
+  const [startedAt, device, provider, subject, email, vouched, name, picture, hd, statusIndex, grant, ...rest] = JSON.parse(text.slice(end)) as Row
   // Member by member: to spread what may be missing would take longer than all the rest, at every refresh.
   const identity: AdmittedIdentity = { provider, subject, email, emailVerified: true, domainVouched: vouched === 1 }
   if (name) identity.name = name

@@ -1,11 +1,14 @@
 import type { Config } from '../config/config.ts'
 import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
-import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
+import { epochSeconds, StoreError, type Clock, type Store } from '../stores/store.ts'
 import type { AdmittedIdentity } from './access-tokens.ts'
+import type { AccessTokenClaims } from './claims.ts'
+import { endEveryone } from './end-everyone.ts'
 import { hashOf, subjectIdOf, type RefreshToken, type RefreshTokens } from './refresh-tokens.ts'
-import type { Revocations } from './revocations.ts'
-import { lineOf, lineStart, sessionOf, sessionText, type SessionRecord } from './session-record.ts'
+import { revokedSeconds, type Revocations } from './revocations.ts'
+import { lineOf, lineStart, sessionIdOf, sessionOf, sessionsFolder, sessionText, type SessionRecord } from './session-record.ts'
+import { indexOfPlace } from './status-lists.ts'
 
 /** One login on one browser or device: a family of refresh tokens. Times are epoch seconds. */
 export interface Session {
@@ -76,13 +79,12 @@ export class Sessions {
    */
   async start (identity: AdmittedIdentity, device: number, grant?: string): Promise<RefreshedSession> {
     const { store, refreshTokens, config } = this.#options
-    const now = this.#now()
     const token = refreshTokens.first(subjectIdOf(subjectOf(identity)), randomId(16))
     const record: SessionRecord = {
       generation: token.generation,
       tokenHash: hashOf(token),
-      startedAt: now,
-      rotatedAt: now,
+      startedAt: this.#now(),
+      rotatedAt: this.#exactly(),
       device,
       identity,
       ...(config.token.status && { statusIndex: await store.count('status') }),
@@ -97,26 +99,28 @@ export class Sessions {
    * Trades a refresh token for its successor: one compare-and-swap, so that of any number of callers one rotates.
    * @throws AuthError invalid_refresh_token
    * @throws SessionEnded invalid_refresh_token for a token that was used before; email_not_allowed for a person who may no longer sign in
-   * @throws StoreError: nothing may be issued then
+   * @throws StoreError: nothing may be issued then, and the token is still good
    */
   async refresh (text: string): Promise<RefreshedSession> {
     const { store, refreshTokens, config } = this.#options
     const token = refreshTokens.parse(text)
     if (!token) throw new AuthError('invalid_refresh_token')
-    const now = this.#now()
+    const rotatedAt = this.#exactly()
     const next = token.successor
     const presented = { generation: token.generation, tokenHash: hashOf(token) }
     const rotated = { generation: next.generation, tokenHash: hashOf(next) }
-    const { replaced, found } = await store.replaceLine(keyOf(token), lineStart(presented), lineOf(rotated, now), now + config.sessionIdleSeconds)
-    const record = found === undefined ? undefined : sessionOf(found)
-    if (!record) throw new AuthError('invalid_refresh_token')
+    const until = Math.floor(rotatedAt) + config.sessionIdleSeconds
+    const { replaced, found } = await store.replaceLine(keyOf(token), lineStart(presented), lineOf(rotated, rotatedAt), until)
+    if (found === undefined) throw new AuthError('invalid_refresh_token')
+    const record = sessionOf(found)
+    if (!record) throw new StoreError('a session was written by a newer version, which has to refresh it')
     if (this.#isOver(token.sessionId, record)) {
       await this.#end(token.subjectId, this.#sessionOf(token.sessionId, record))
       throw new AuthError('invalid_refresh_token')
     }
     if (!this.#options.admits(record.identity)) return this.#refuse(token, record, new AuthError('email_not_allowed'))
     if (!replaced) return this.#again(token, record)
-    const current = await this.#broughtUpToDate(token, { ...record, ...rotated, rotatedAt: now })
+    const current = await this.#placed(token, await this.#granted(token, { ...record, ...rotated, rotatedAt }))
     return withToken(this.#sessionOf(token.sessionId, current), refreshTokens.text(next))
   }
 
@@ -130,46 +134,47 @@ export class Sessions {
 
   /** Every live session there is, for operators. */
   async * all (): AsyncIterable<Session> {
-    for await (const [key, text] of this.#options.store.walk('sessions/')) yield * this.#liveSession(key, text)
+    for await (const [key, text] of this.#options.store.walk(sessionsFolder)) yield * this.#liveSession(key, text)
   }
 
   /** Ends one session of a subject: false if it has no such live one. @throws StoreError */
   async end (subject: string, sessionId: string): Promise<boolean> {
-    const session = (await this.list(subject)).find(({ id }) => id === sessionId)
-    if (session) await this.#end(subjectIdOf(subject), session)
-    return session !== undefined
+    return (await this.#endThose(subject, id => id === sessionId)).length > 0
+  }
+
+  /** Ends every session of a subject but perhaps one; gives back the ids of those that lived. @throws StoreError */
+  async endAll (subject: string, except?: string): Promise<string[]> {
+    return this.#endThose(subject, id => id !== except)
   }
 
   /** Ends the session that an access token names, whether or not it is still in the store. @throws StoreError */
-  async endOf ({ sub, sid }: { sub: string, sid: string }): Promise<void> {
-    if (!await this.end(sub, sid)) await this.#end(subjectIdOf(sub), { id: sid })
+  async endOf ({ sub, sid, status }: Pick<AccessTokenClaims, 'sub' | 'sid' | 'status'>): Promise<void> {
+    if (await this.end(sub, sid)) return
+    await this.#end(subjectIdOf(sub), { id: sid, ...(status && { statusIndex: indexOfPlace(status.status_list) }) })
   }
 
-  /** Ends the session that a refresh token was issued for, lately or long ago. @throws StoreError */
-  async endByToken (text: string): Promise<Session | undefined> {
+  /** The session that a refresh token was issued for, lately or long ago, if it is in the store. @throws StoreError */
+  async findByToken (text: string): Promise<Session | undefined> {
     const token = this.#options.refreshTokens.parse(text)
-    const stored = token && await this.#options.store.get(keyOf(token))
-    const record = stored === undefined ? undefined : sessionOf(stored)
-    if (!token || !record) return undefined
-    const session = this.#sessionOf(token.sessionId, record)
-    await this.#end(token.subjectId, session)
+    const record = token && sessionOf(await this.#options.store.get(keyOf(token)) ?? '')
+    return token && record && this.#sessionOf(token.sessionId, record)
+  }
+
+  /** Ends the session that a refresh token was issued for, and gives it back as far as this version can read it. @throws StoreError */
+  async endByToken (text: string): Promise<Session | undefined> {
+    const { store, refreshTokens } = this.#options
+    const token = refreshTokens.parse(text)
+    const stored = token && await store.get(keyOf(token))
+    if (!token || stored === undefined) return undefined
+    const record = sessionOf(stored)
+    const session = record && this.#sessionOf(token.sessionId, record)
+    await this.#end(token.subjectId, session ?? { id: token.sessionId })
     return session
   }
 
-  /** Ends every session of a subject, and gives them back. @throws StoreError */
-  async endAll (subject: string): Promise<Session[]> {
-    const sessions = await this.list(subject)
-    await Promise.all(sessions.map(session => this.#end(subjectIdOf(subject), session)))
-    return sessions
-  }
-
-  /** Ends everybody's sessions that began before now. @throws StoreError */
-  async endEveryone (): Promise<void> {
-    const { store, revocations, config } = this.#options
-    const before = this.#now() + 1
-    await revocations.revokeEveryone(before, await store.count('status'), before + config.sessionMaxSeconds)
-    // Whoever signs in from now on has begun after it: times have no smaller unit.
-    await new Promise(resolve => setTimeout(resolve, 1_000))
+  /** Ends everybody's sessions (end-everyone.ts). @throws StoreError */
+  endEveryone (): Promise<void> {
+    return endEveryone(this.#options)
   }
 
   /** What is not the current token: the predecessor within its grace, or a copy that came back. */
@@ -178,10 +183,11 @@ export class Sessions {
     // One that is ahead of the record was issued before the store lost its last writes: nobody's fault, and of no use.
     if (token.generation >= record.generation) throw new AuthError('invalid_refresh_token')
     // The grace does not run while the store is away: nobody can come for an answer that was lost with it.
-    const waited = this.#now() - record.rotatedAt - store.secondsAway(record.rotatedAt)
-    if (token.generation === record.generation - 1 && waited <= graceSeconds) {
+    const waited = this.#exactly() - record.rotatedAt - store.secondsAway(Math.floor(record.rotatedAt))
+    // A clock that was set back would make it last.
+    if (token.generation === record.generation - 1 && Math.abs(waited) <= graceSeconds) {
       const successor = refreshTokens.knownSuccessor(token, record.tokenHash)
-      if (successor) return withToken(this.#sessionOf(token.sessionId, record), refreshTokens.text(successor))
+      if (successor) return withToken(this.#sessionOf(token.sessionId, await this.#placed(token, record)), refreshTokens.text(successor))
     }
     return this.#refuse(token, record, new AuthError('invalid_refresh_token'), true)
   }
@@ -193,18 +199,32 @@ export class Sessions {
     throw new SessionEnded(session, refusal, reused)
   }
 
-  /** What a refresh may change beside the token: what is kept of a membership, and a place in the status lists for a session without one. */
-  async #broughtUpToDate (token: RefreshToken, record: SessionRecord): Promise<SessionRecord> {
-    const { store, config } = this.#options
-    const grant = await this.#grantOf(token, record) ?? record.grant
-    const statusIndex = config.token.status ? record.statusIndex ?? await store.count('status') : record.statusIndex
-    if (grant === record.grant && statusIndex === record.statusIndex) return record
-    const current = { ...record, ...(grant !== undefined && { grant }), ...(statusIndex !== undefined && { statusIndex }) }
-    await store.replace(keyOf(token), sessionText(record), sessionText(current), this.#expiryOf(current))
-    return current
+  /** With what is kept of a membership from now on, where there is one to check. */
+  async #granted (token: RefreshToken, record: SessionRecord): Promise<SessionRecord> {
+    const grant = await this.#grantOf(token, record)
+    return grant === undefined || grant === record.grant ? record : this.#amend(token, record, known => ({ ...known, grant }))
   }
 
-  /** What is kept of a membership from now on, where there is one to check. */
+  /** With a place in the status lists, which a session from before TOKEN_STATUS does not have. */
+  async #placed (token: RefreshToken, record: SessionRecord): Promise<SessionRecord> {
+    const { store, config } = this.#options
+    if (!config.token.status || record.statusIndex !== undefined) return record
+    const statusIndex = await store.count('status')
+    return this.#amend(token, record, known => known.statusIndex === undefined ? { ...known, statusIndex } : known)
+  }
+
+  /** Changes what stands beside the refresh token in the store: again from what is there now, if somebody else was faster. */
+  async #amend (token: RefreshToken, record: SessionRecord, change: (known: SessionRecord) => SessionRecord): Promise<SessionRecord> {
+    const { store } = this.#options
+    for (let known = record; ;) {
+      const changed = change(known)
+      if (changed === known || await store.replace(keyOf(token), sessionText(known), sessionText(changed), this.#expiryOf(changed))) return changed
+      const current = sessionOf(await store.get(keyOf(token)) ?? '')
+      if (!current) throw new AuthError('invalid_refresh_token') // it has ended meanwhile
+      known = current
+    }
+  }
+
   async #grantOf (token: RefreshToken, record: SessionRecord): Promise<string | undefined> {
     try {
       return await this.#options.recheck?.(record.identity.provider, record.grant)
@@ -214,19 +234,34 @@ export class Sessions {
     }
   }
 
-  /** Without its record there is no refresh; news of it stops its access tokens. Both may be done again. */
+  /** Ends sessions of a subject; gives back the ids of those that lived. What was ended half way, or by half, is there to be ended again. */
+  async #endThose (subject: string, chosen: (id: string) => boolean): Promise<string[]> {
+    const subjectId = subjectIdOf(subject)
+    const found = await this.#options.store.list(folderOf(subjectId))
+    const ended = await Promise.all(found.map(async ([key, text]) => {
+      const id = sessionIdOf(key)
+      const record = sessionOf(text)
+      if (!chosen(id) || (record && subjectOf(record.identity) !== subject)) return []
+      const isLive = !record || !this.#isOver(id, record)
+      await this.#end(subjectId, { id, ...(record?.statusIndex !== undefined && { statusIndex: record.statusIndex }) })
+      return isLive ? [id] : []
+    }))
+    return ended.flat()
+  }
+
+  /**
+   * News of it stops its access tokens, and without its record there is no refresh. In this order, so that what fails
+   * half way is found again.
+   */
   async #end (subjectId: string, { id, statusIndex }: Pick<Session, 'id' | 'statusIndex'>): Promise<void> {
-    const { store, revocations, config } = this.#options
-    const until = this.#now() + config.token.ttlSeconds
-    await Promise.all([
-      revocations.revoke({ id, until, ...(statusIndex !== undefined && { statusIndex }) }),
-      store.remove(folderOf(subjectId) + id)
-    ])
+    const { store, revocations } = this.#options
+    await revocations.revoke({ id, until: this.#now() + revokedSeconds(this.#options.config), ...(statusIndex !== undefined && { statusIndex }) })
+    await store.remove(folderOf(subjectId) + id)
   }
 
   #liveSession (key: string, text: string): Session[] {
     const record = sessionOf(text)
-    const id = key.slice(key.lastIndexOf('/') + 1)
+    const id = sessionIdOf(key)
     return record && !this.#isOver(id, record) ? [this.#sessionOf(id, record)] : []
   }
 
@@ -235,7 +270,7 @@ export class Sessions {
     return {
       id,
       startedAt,
-      lastUsedAt: rotatedAt,
+      lastUsedAt: Math.floor(rotatedAt),
       endsAt: startedAt + this.#options.config.sessionMaxSeconds,
       idleEndsAt: this.#expiryOf(record),
       device,
@@ -247,7 +282,7 @@ export class Sessions {
   /** The earlier of the idle and the absolute end. */
   #expiryOf ({ startedAt, rotatedAt }: SessionRecord): number {
     const { sessionIdleSeconds, sessionMaxSeconds } = this.#options.config
-    return Math.min(rotatedAt + sessionIdleSeconds, startedAt + sessionMaxSeconds)
+    return Math.min(Math.floor(rotatedAt) + sessionIdleSeconds, startedAt + sessionMaxSeconds)
   }
 
   #isOver (id: string, record: SessionRecord): boolean {
@@ -257,6 +292,11 @@ export class Sessions {
   #now (): number {
     return epochSeconds(this.#options.clock)
   }
+
+  /** Epoch seconds with their thousandths. */
+  #exactly (): number {
+    return this.#options.clock() / 1000
+  }
 }
 
 export const subjectOf = ({ provider, subject }: Pick<AdmittedIdentity, 'provider' | 'subject'>): string => `${provider}|${subject}`
@@ -264,5 +304,5 @@ export const subjectOf = ({ provider, subject }: Pick<AdmittedIdentity, 'provide
 /** Not `{ ...session, refreshToken }`: in Node 20 such an object gets a shape of its own, and marking them all holds up every request. */
 const withToken = (session: Session, refreshToken: string): RefreshedSession => Object.assign(session, { refreshToken })
 
-const folderOf = (subjectId: string): string => `sessions/${subjectId}/`
+const folderOf = (subjectId: string): string => `${sessionsFolder}${subjectId}/`
 const keyOf = ({ subjectId, sessionId }: RefreshToken): string => folderOf(subjectId) + sessionId

@@ -23,6 +23,9 @@ const statusListUri = (publicUrl: string, list: number): string => `${publicUrl}
 export const statusPlace = (publicUrl: string, index: number): { idx: number, uri: string } =>
   ({ idx: index % listSize, uri: statusListUri(publicUrl, Math.floor(index / listSize)) })
 
+/** The number behind a place: `statusPlace` the other way round. */
+export const indexOfPlace = ({ idx, uri }: { idx: number, uri: string }): number => Number(uri.slice(uri.lastIndexOf('/') + 1)) * listSize + idx
+
 /** A signed list, and what it was made of. */
 interface Made {
   token: string
@@ -36,7 +39,8 @@ interface Made {
  */
 export class StatusLists {
   readonly #options: StatusListsOptions
-  readonly #made = new Map<number, Promise<Made>>()
+  readonly #made = new Map<number, Made>()
+  readonly #making = new Map<number, Promise<Made>>()
   #highest = { index: -1, at: 0 }
 
   constructor (options: StatusListsOptions) {
@@ -46,24 +50,34 @@ export class StatusLists {
   /** The list with this number as `application/statuslist+jwt`; undefined where no session has a place in it yet. @throws StoreError */
   async list (number: number): Promise<string | undefined> {
     const now = epochSeconds(this.#options.clock)
-    const revision = this.#options.revocations.revision + this.#options.keys.revision
-    const made = await this.#made.get(number)
-    if (made && (now - made.at < freshSeconds || (made.revision === revision && now - made.at < remakeSeconds))) return made.token
+    const made = this.#made.get(number)
+    if (made && this.#isFresh(made, now)) return made.token
     if (!made && !await this.#exists(number, now)) return undefined
-    const making = this.#make(number, now, revision)
-    this.#made.set(number, making)
+    // Once, for all who ask meanwhile.
+    let making = this.#making.get(number)
+    if (!making) this.#making.set(number, making = this.#make(number, now).finally(() => { this.#making.delete(number) }))
     return (await making).token
   }
 
+  #isFresh ({ at, revision }: Made, now: number): boolean {
+    const age = now - at
+    return age >= 0 && (age < freshSeconds || (revision === this.#revision && age < remakeSeconds))
+  }
+
+  get #revision (): number {
+    return this.#options.revocations.revision + this.#options.keys.revision
+  }
+
   async #exists (number: number, now: number): Promise<boolean> {
-    if (number * listSize > this.#highest.index && now > this.#highest.at) {
+    if (number * listSize > this.#highest.index && now !== this.#highest.at) {
       this.#highest = { index: Number(await this.#options.store.get('counters/status') ?? -1), at: now }
     }
     return number * listSize <= this.#highest.index
   }
 
-  async #make (number: number, now: number, revision: number): Promise<Made> {
+  async #make (number: number, now: number): Promise<Made> {
     const { publicUrl, keys: { current } } = this.#options
+    const revision = this.#revision
     const header = { alg: current.alg, kid: current.kid, typ: 'statuslist+jwt' }
     const claims = {
       sub: statusListUri(publicUrl, number),
@@ -74,7 +88,9 @@ export class StatusLists {
       status_list: { bits: 1, lst: deflateSync(this.#bits(number)).toString('base64url') }
     }
     const input = [header, claims].map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
-    return { token: `${input}.${await current.signature(input)}`, at: now, revision }
+    const made = { token: `${input}.${await current.signature(input)}`, at: now, revision }
+    this.#made.set(number, made)
+    return made
   }
 
   #bits (number: number): Buffer {

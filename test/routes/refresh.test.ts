@@ -2,6 +2,8 @@ import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 
 import { inflateSync } from 'node:zlib'
 import t from 'tap'
 import type { Environment } from '../../src/config/environment.ts'
+import { EmbeddedStore } from '../../src/stores/embedded.ts'
+import { StoreError } from '../../src/stores/store.ts'
 import { audited, buildTestApp, listeningTestApp, type Teardown } from '../helpers/app.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
 import { eventually } from '../helpers/eventually.ts'
@@ -249,6 +251,48 @@ t.test('R52 signing out everywhere ends every session of the person, and nobody 
   t.equal((await phone.visit('/auth/me')).json().code, 'revoked_token')
   t.equal((await phone.visit('/auth/refresh', post)).status, 401)
   t.equal((await other.visit('/auth/refresh', post)).status, 200)
+})
+
+t.test('R52 an access token that is over signs its own session out, and no other', async t => {
+  for (const everywhere of [false, true]) {
+    const { app, url, token, refresh, travel } = await scene(t)
+    const other = new Browser(app, url)
+    await devSignIn(other)
+    travel(3600)
+    const headers = { authorization: `Bearer ${token()}` }
+    t.equal((await app.inject({ method: 'POST', url: '/auth/logout', headers, payload: { everywhere } })).statusCode, 204)
+    t.equal((await refresh()).statusCode, 401)
+    t.equal((await other.visit('/auth/refresh', post)).status, 200)
+  }
+})
+
+t.test('R52 signing out everywhere can be tried again until all of it is done', async t => {
+  const { app, url, browser } = await scene(t)
+  const other = new Browser(app, url)
+  await devSignIn(other)
+  const { remove } = EmbeddedStore.prototype
+  let fails = 1
+  t.intercept(EmbeddedStore.prototype, 'remove', {
+    async value (this: EmbeddedStore, key: string) {
+      if (fails-- > 0) throw new StoreError('away')
+      return remove.call(this, key)
+    }
+  })
+  const everywhere = { method: 'POST', json: { everywhere: true } } as const
+  t.equal((await browser.visit('/auth/logout', everywhere)).status, 503)
+  t.equal((await browser.visit('/auth/me')).status, 200, 'it can still say who it is')
+  t.equal((await browser.visit('/auth/logout', everywhere)).status, 204)
+  t.equal((await other.visit('/auth/refresh', post)).status, 401)
+  t.equal((await browser.visit('/auth/me')).status, 401)
+})
+
+t.test('TOKEN_STATUS that is turned off leaves no token with a list that nobody serves', async t => {
+  const { app, browser, dataDir } = await scene(t, { TOKEN_STATUS: 'true' })
+  const cookie = [...browser.cookies].map(pair => pair.join('=')).join('; ')
+  await app.close()
+  const later = await buildTestApp(t, { DATA_DIR: dataDir })
+  const answer = await later.app.inject({ method: 'POST', url: '/auth/refresh', headers: { cookie, origin: later.url } })
+  t.notOk('status' in decodeJwt(answer.json().access_token))
 })
 
 t.test('R56 R77 whoever is blocked loses the session at the next refresh, and that is audited', async t => {

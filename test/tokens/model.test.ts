@@ -29,7 +29,7 @@ class Model {
     const age = family.tokens.length - 1 - index
     if (!this.isLive(family)) return 'refused'
     if (age === 0) return 'rotates'
-    if (age === 1 && this.now - family.rotatedAt <= grace) return 'repeats'
+    if (age === 1 && Math.abs(this.now - family.rotatedAt) <= grace) return 'repeats'
     family.ended = true
     return 'refused'
   }
@@ -103,6 +103,13 @@ const wait = (seconds: number) => command(`wait ${seconds}`, async (model, { tra
   travel(seconds)
 })
 
+/** Only while nobody's time is over: whether it ever was would be another question. */
+const setBack = (seconds: number): Command => ({
+  ...wait(-seconds),
+  check: model => model.families.every(family => family.ended || model.isLive(family)),
+  toString: () => `clock set back ${seconds}`
+})
+
 const look = (person: string) => command(`list ${person}`, async (model, { sessions }) => {
   const listed = await sessions.list(`dev|${person}`)
   if (listed.length !== model.of(person).length) throw new Error(`${listed.length} sessions are listed, ${model.of(person).length} live`)
@@ -114,6 +121,7 @@ const commands = [
   fc.tuple(fc.nat(2), fc.nat(2)).map(args => logout(...args)),
   fc.constantFrom(...people).map(everywhere),
   ...Array.from({ length: 2 }, () => fc.constantFrom(1, 9, 10, 10, 11, 11, 60, idle - 1, idle).map(wait)),
+  fc.constantFrom(1, 10, 11, 60).map(setBack),
   fc.constantFrom(...people).map(look)
 ]
 

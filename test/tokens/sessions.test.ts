@@ -3,7 +3,9 @@ import { sessionOf } from '../../src/tokens/session-record.ts'
 import { RefreshTokens, subjectIdOf } from '../../src/tokens/refresh-tokens.ts'
 import type { Environment } from '../../src/config/environment.ts'
 import type { AdmittedIdentity } from '../../src/tokens/access-tokens.ts'
+import { StoreError } from '../../src/stores/store.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
+import { eventually } from '../helpers/eventually.ts'
 import { ada, openTestState, type TestState } from '../helpers/state.ts'
 
 const day = 86_400
@@ -77,6 +79,26 @@ t.test('R48 the ten seconds are counted from the rotation, not from the last tim
   travel(9)
   await refresh({ sessions }, first)
   travel(2)
+  await t.rejects(sessions.refresh(first), reused)
+})
+
+t.test('R48 the ten seconds are exact, whenever in a second they begin', async t => {
+  for (const part of [0, 0.001, 0.5, 0.999]) {
+    const { sessions, first, travel } = await scene(t)
+    travel(part)
+    const second = await refresh({ sessions }, first)
+    travel(10)
+    t.equal(await refresh({ sessions }, first), second)
+    travel(0.002)
+    await t.rejects(sessions.refresh(first), reused)
+  }
+})
+
+t.test('R48 L25 they do not last longer because the clock was set back', async t => {
+  const { sessions, first, travel } = await scene(t)
+  await refresh({ sessions }, first)
+  travel(-3_600)
+  travel(3_000)
   await t.rejects(sessions.refresh(first), reused)
 })
 
@@ -273,6 +295,56 @@ t.test('R52 a session ends by its id, by any token it ever had, and by what an a
   t.same(await live({ sessions }), [])
 })
 
+t.test('R52 what was ended half way can be ended again', async t => {
+  for (const step of ['announce', 'remove'] as const) {
+    const { sessions, store, first, session, place } = await scene(t)
+    const { [step]: whole } = store
+    store[step] = async () => { throw new StoreError('away') }
+    await t.rejects(sessions.endAll('dev|7'), { message: 'away' })
+    t.ok(await store.get(place), 'it is still there to be found')
+    Object.assign(store, { [step]: whole })
+    await sessions.endAll('dev|7')
+    t.equal(await store.get(place), undefined)
+    t.ok((await store.newsAfter(0)).news.some(line => line.startsWith(`session ${session.id} `)))
+    await t.rejects(sessions.refresh(first), refused)
+  }
+})
+
+t.test('R52 L25 a clock that jumped forward and back forgets no end', async t => {
+  const { sessions, revocations, session, travel } = await scene(t)
+  const other = await sessions.start(grace, 0)
+  await sessions.end('dev|7', session.id)
+  travel(3_600)
+  await sessions.end('dev|8', other.id)
+  travel(-3_600)
+  t.ok(revocations.has({ sid: session.id, auth_time: session.startedAt }))
+})
+
+t.test('R56 what ended with everybody\'s does not come back when sessions may last longer', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const before = await scene(t, { DATA_DIR, SESSION_MAX_TTL: '1m' })
+  const second = await refresh(before, before.first)
+  await before.sessions.endEveryone()
+  await before.close()
+  const after = await openTestState(t, { DATA_DIR }, { startAt: 120 })
+  await t.rejects(after.sessions.refresh(second), refused)
+})
+
+t.test('R56 the clock of whoever ends everybody\'s sessions does not matter', async t => {
+  for (const off of [-3_600, -30, 30, 3_600]) {
+    const DATA_DIR = temporaryFolder(t)
+    const { sessions, first, session } = await scene(t, { DATA_DIR })
+    const operator = await openTestState(t, { DATA_DIR }, { still: true, startAt: off })
+    await operator.sessions.endEveryone()
+    await eventually('it is known here', () => sessions.refresh(first).then(() => false, () => true))
+    const later = await openTestState(t, { DATA_DIR }, { still: true, startAt: 2 })
+    const { id, startedAt, refreshToken } = await later.sessions.start(ada, 0)
+    t.notOk(later.revocations.has({ sid: id, auth_time: startedAt }), `${off}`)
+    t.ok(later.revocations.has({ sid: session.id, auth_time: session.startedAt }))
+    t.ok(await refresh(later, refreshToken))
+  }
+})
+
 t.test('a session of which nothing is left can still be ended, for its access tokens', async t => {
   const { sessions, revocations, store, session, place } = await scene(t)
   await store.remove(place)
@@ -298,7 +370,7 @@ t.test('two people who share a folder share nothing else', async t => {
   await store.put(placeOf(other.id), await store.get(placeOf(other.id, 'dev|8')) ?? '')
   t.same(await live({ sessions }), [session.id])
   t.equal(await sessions.end('dev|7', other.id), false)
-  t.same((await sessions.endAll('dev|7')).map(({ id }) => id), [session.id])
+  t.same(await sessions.endAll('dev|7'), [session.id])
 })
 
 t.test('R56 all sessions of a subject end, and nobody else\'s', async t => {
@@ -400,14 +472,64 @@ t.test('L34 it survives a place in the status lists as well', async t => {
   t.equal((await after.sessions.refresh(refreshed.refreshToken)).statusIndex, 1, 'and keeps it')
 })
 
-t.test('L34 a record of a version that this one cannot read is left alone', async t => {
-  const { sessions, store, first, place } = await scene(t)
+/** A record as a version to come may write it. */
+async function ofLater ({ store, place }: { store: TestState['store'], place: string }): Promise<string> {
   const later = `2 ${(await store.get(place) ?? '').slice(2)}`
   await store.put(place, later)
-  await t.rejects(sessions.refresh(first), refused)
-  t.equal(await sessions.endByToken(first), undefined)
-  t.same(await live({ sessions }), [])
-  t.equal(await store.get(place), later)
+  return later
+}
+
+t.test('refreshes that race for a place in the status lists agree on one', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const before = await scene(t, { DATA_DIR })
+  await before.close()
+  const { sessions, store } = await openTestState(t, { DATA_DIR, TOKEN_STATUS: 'true' })
+  let token = before.first
+  const places: unknown[] = []
+  for (let generation = 0; generation < 3; generation++) {
+    const got = await Promise.all(Array.from({ length: 8 }, () => sessions.refresh(token)))
+    places.push(...got.map(({ statusIndex }) => statusIndex))
+    token = got[0]?.refreshToken ?? ''
+  }
+  t.same(new Set(places), new Set([sessionOf(await store.get(before.place) ?? '')?.statusIndex]))
+})
+
+t.test('a place is not given to a session that ended meanwhile', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const before = await scene(t, { DATA_DIR })
+  await before.close()
+  const { sessions, store } = await openTestState(t, { DATA_DIR, TOKEN_STATUS: 'true' })
+  const { count } = store
+  store.count = async counter => {
+    await sessions.endAll('dev|7')
+    return count.call(store, counter)
+  }
+  await t.rejects(sessions.refresh(before.first), refused)
+  t.equal(await store.get(before.place), undefined)
+})
+
+t.test('L34 a record of a version that this one cannot read is left to that version, and the browser tries again', async t => {
+  const state = await scene(t)
+  const later = await ofLater(state)
+  await t.rejects(state.sessions.refresh(state.first), { name: 'StoreError' })
+  t.same(await live(state), [])
+  t.equal(await state.store.get(state.place), later)
+})
+
+t.test('L34 R52 a session of a version that this one cannot read ends like any other', async t => {
+  for (const end of [
+    ({ sessions, first }) => sessions.endByToken(first),
+    ({ sessions, session }) => sessions.end('dev|7', session.id),
+    ({ sessions }) => sessions.endAll('dev|7'),
+    ({ sessions }) => sessions.endEveryone()
+  ] as Array<(state: Awaited<ReturnType<typeof scene>>) => Promise<unknown>>) {
+    const state = await scene(t)
+    await ofLater(state)
+    await end(state)
+    t.equal(await state.store.get(state.place), undefined)
+    t.ok(state.revocations.has({ sid: state.session.id, auth_time: state.session.startedAt }))
+    await t.rejects(state.sessions.refresh(state.first), refused)
+  }
 })
 
 // the secret

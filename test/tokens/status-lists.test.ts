@@ -83,14 +83,18 @@ t.test('a list is made at most once a second, and only when something has change
   t.ok((rotated.payload.iat ?? 0) > (payload.iat ?? 0))
 })
 
-t.test('a session that ended is forgotten when its last access token is over', async t => {
+t.test('a session that ended is forgotten an hour after its last access token is over', async t => {
   const { read, start, sessions, travel } = await scene(t)
   await sessions.end('dev|7', (await start()).id)
   t.same((await read(0)).set, [1])
-  travel(601)
+  travel(4_199)
+  await sessions.end('dev|7', (await start()).id)
+  t.same((await read(0)).set, [1, 2])
+  travel(1)
   const other = await start()
   await sessions.end('dev|7', other.id)
-  t.same((await read(0)).set, [2])
+  travel(1)
+  t.same((await read(0)).set, [2, 3])
 })
 
 t.test('a session without a place is in no list', async t => {
@@ -125,4 +129,64 @@ t.test('a list that no session has a place in is none, and asking costs the stor
   t.type(await lists.list(0), 'string')
   t.equal(await lists.list(7), undefined)
   t.ok(asked <= 3)
+})
+
+t.test('R56 a sign-in while everybody\'s sessions are ended is refused here and in its list, or neither', async t => {
+  const { sessions, revocations, start, read, travel } = await scene(t)
+  await start()
+  const during: Array<Awaited<ReturnType<typeof start>>> = []
+  const signIns = setInterval(() => { start().then(session => during.push(session), t.error) }, 20)
+  await sessions.endEveryone()
+  clearInterval(signIns)
+  travel(2)
+  const { set } = await read(0)
+  for (const { id, startedAt, statusIndex = 0, refreshToken } of during) {
+    const isRefused = revocations.has({ sid: id, auth_time: startedAt })
+    t.equal(set.includes(statusIndex), isRefused)
+    t.equal(await sessions.refresh(refreshToken).then(() => false, () => true), isRefused)
+  }
+  t.ok(during.length > 10)
+})
+
+t.test('L25 after a clock was set back, a session that ends is in its list all the same', async t => {
+  const { read, start, sessions, travel } = await scene(t)
+  const { id } = await start()
+  t.same((await read(0)).set, [])
+  travel(-3_600)
+  await sessions.end('dev|7', id)
+  t.same((await read(0)).set, [1])
+})
+
+t.test('R52 a session that was over when it ended is in its list by what its access token says', async t => {
+  const { read, start, sessions, store, travel } = await scene(t)
+  const { id, statusIndex = 0 } = await start()
+  for await (const [key] of store.walk('sessions/')) await store.remove(key)
+  await sessions.endOf({ sub: 'dev|7', sid: id, status: { status_list: statusPlace('https://a.test', statusIndex) } })
+  travel(1)
+  t.same((await read(0)).set, [statusIndex])
+})
+
+t.test('a list that could not be made is made when it is asked for again', async t => {
+  const { read, start, lists, keys } = await scene(t)
+  await start()
+  const { current } = keys
+  let fails = 1
+  Object.defineProperty(keys, 'current', {
+    get: () => ({
+      ...current,
+      signature: async (input: string) => {
+        if (fails-- > 0) throw new Error('no thread')
+        return current.signature(input)
+      }
+    })
+  })
+  await t.rejects(lists.list(0), { message: 'no thread' })
+  t.same((await read(0)).set, [])
+})
+
+t.test('many who ask at once for a list get one that is made once', async t => {
+  const { start, lists } = await scene(t)
+  await start()
+  const got = await Promise.all(Array.from({ length: 50 }, () => lists.list(0)))
+  t.equal(new Set(got).size, 1) // ECDSA signs nothing twice the same
 })

@@ -1,0 +1,51 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
+import { revokedSeconds, type Revocations } from './revocations.ts'
+import { sessionIdOf, sessionOf, sessionsFolder } from './session-record.ts'
+
+export interface EndEveryoneOptions {
+  store: Store
+  revocations: Revocations
+  config: { token: { ttlSeconds: number }, sessionMaxSeconds: number }
+  clock: Clock
+}
+
+/** The clocks of replicas differ by less: what seems to have begun later is ended by itself. */
+const skewSeconds = 60
+const atOnce = 1_000
+
+/**
+ * Ends everybody's sessions. One line of news stops all that began before a time, which is taken from the sessions
+ * themselves, so that only the clocks they were started by count. Then the records go, so that nothing brings them back.
+ * Who signs in while it runs may be signed out as well; who signs in afterwards stays.
+ * @throws StoreError: it can be done again
+ */
+export async function endEveryone ({ store, revocations, config, clock }: EndEveryoneOptions): Promise<void> {
+  const now = epochSeconds(clock)
+  const [places, latest, until] = [await store.count('status'), now + skewSeconds, now + revokedSeconds(config)]
+  let before = 0
+  for await (const [, text] of store.walk(sessionsFolder)) {
+    const startedAt = sessionOf(text)?.startedAt ?? 0
+    if (startedAt <= latest) before = Math.max(before, startedAt + 1)
+  }
+  await revocations.revokeEveryone(before, places, now + config.sessionMaxSeconds)
+  // Sign-ins that were under way are in the store then, and later ones begin later: times have no smaller unit.
+  await wait(1_000)
+
+  let ending: Array<Promise<void>> = []
+  for await (const [key, text] of store.walk(sessionsFolder)) {
+    // A record of a newer version is ended as well, though it cannot be read.
+    const { startedAt = Infinity, statusIndex } = sessionOf(text) ?? {}
+    const [hasBegunBefore, isListed] = [startedAt < before, (statusIndex ?? 0) <= places]
+    const hasBegunSince = !hasBegunBefore && startedAt <= latest && (statusIndex === undefined || !isListed)
+    if (hasBegunSince) continue
+    const end = async () => {
+      if (!hasBegunBefore || !isListed) await revocations.revoke({ id: sessionIdOf(key), until, ...(statusIndex !== undefined && { statusIndex }) })
+      await store.remove(key)
+    }
+    if (ending.push(end()) < atOnce) continue
+    await Promise.all(ending)
+    ending = []
+  }
+  await Promise.all(ending)
+}
