@@ -4,7 +4,7 @@ import { keptSecret } from './keys/secret.ts'
 import { secretBox } from './keys/secret-box.ts'
 import { openStore } from './stores/index.ts'
 import { News } from './stores/news.ts'
-import { epochSeconds, type Clock, type Store } from './stores/store.ts'
+import { epochSeconds, StoreError, type Clock, type Store } from './stores/store.ts'
 import type { AdmittedIdentity } from './tokens/access-tokens.ts'
 import { RefreshTokens } from './tokens/refresh-tokens.ts'
 import { Revocations } from './tokens/revocations.ts'
@@ -43,7 +43,8 @@ export interface StateOptions {
 
 const upkeepEveryMs = 60_000
 const keyNewsSeconds = 3_600
-const operatorNewsSeconds = 60
+/** Long enough for every service to hear it, and too short to be heard again by one that starts anew. */
+const operatorNewsSeconds = 10
 
 /** @throws StoreError for a store that cannot serve, Error for keys of another secret */
 export async function openState (config: Config, options: StateOptions): Promise<State> {
@@ -63,7 +64,10 @@ export async function openState (config: Config, options: StateOptions): Promise
       announce: () => news.announce('keys', '', epochSeconds(clock) + keyNewsSeconds),
       onEvent: (event, kid) => onEvent(event, { kid })
     })
-    news.on('keys', () => keys.reload().catch((error: unknown) => onProblem('the changed key ring cannot be used', error)))
+    news.on('keys', () => keys.reload().catch((error: unknown) => {
+      if (error instanceof StoreError) throw error // to be heard again
+      onProblem('the changed key ring cannot be used', error)
+    }))
     const revocations = new Revocations(news, clock)
     const sessions = new Sessions({
       store,

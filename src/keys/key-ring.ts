@@ -41,6 +41,13 @@ function resealed (key: KeyRecord, box: SecretBox): KeyRecord {
   return pem === undefined ? key : { ...key, sealedPem: box.seal(pem, key.kid) }
 }
 
+/** @throws KeyRingError for a ring of a version that this one cannot read: the known keys stay in use, and it is left alone */
+function ringOf (text: string): RingRecord {
+  const ring = JSON.parse(text) as RingRecord
+  if (ring.v !== 1) throw new KeyRingError('the key ring was written by a newer version')
+  return ring
+}
+
 const place = 'keys/ring'
 const tries = 10
 const order: KeyState[] = ['current', 'next', 'previous']
@@ -162,7 +169,10 @@ export class KeyRing {
   /** Drops a key at once: its tokens are refused. @throws KeyRingError for one that is not in the ring */
   revoke (kid: string): Promise<void> {
     return this.#change(async record => {
-      if (!record.keys.some(key => key.kid === kid)) throw new KeyRingError(`no key ${kid} is in the ring`)
+      if (!record.keys.some(key => key.kid === kid)) {
+        await this.#options.announce() // whoever took it away may have failed to tell
+        throw new KeyRingError(`no key ${kid} is in the ring`)
+      }
       const left = withoutKey(record, kid, this.#now())
       return keyIn(left, 'next') ? left : withNext(left, await this.#keyAfter(record))
     })
@@ -173,7 +183,7 @@ export class KeyRing {
     return this.#inTurn(async () => {
       for (let attempt = 0; attempt < tries; attempt++) {
         const text = await this.#stored()
-        const changed = JSON.stringify(await change(JSON.parse(text) as RingRecord))
+        const changed = JSON.stringify(await change(ringOf(text)))
         if (changed === text) return this.#use(text)
         if (!await this.#options.store.replace(place, text, changed)) continue
         const before = this.#keys
@@ -193,8 +203,7 @@ export class KeyRing {
 
   async #use (text: string): Promise<void> {
     if (text === this.#text) return
-    const { keys: records } = JSON.parse(text) as RingRecord
-    const keys = records.map(record => this.#opened(record))
+    const keys = ringOf(text).keys.map(record => this.#opened(record))
       .sort((one, other) => order.indexOf(one.state) - order.indexOf(other.state) || other.publishedAt - one.publishedAt)
     for (const watcher of this.#watchers) await watcher(keys)
     this.#keys = keys

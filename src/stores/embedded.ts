@@ -9,6 +9,7 @@ import { epochSeconds, StoreError, type Clock, type Entry, type Store, type Swap
 const format = 'handstamp 1'
 const sweepEveryMs = 1_000
 const sweepBatch = 2_000
+const pageSize = 1_000
 const forever = 0
 const newsFolder = 'news/'
 const newsCounter = 'counters/news'
@@ -90,8 +91,16 @@ export class EmbeddedStore implements Store {
     return this.#lmdb.read(() => [...this.#range(folder)])
   }
 
+  /** By the page: what is changed meanwhile is seen or not. */
   async * walk (prefix: string): AsyncIterable<Entry> {
-    yield * this.#range(prefix)
+    for (let start = prefix; ;) {
+      const page = this.#lmdb.read(() => [...this.#lmdb.entries.getRange({ start, end: endOf(prefix), limit: pageSize })])
+      const now = epochSeconds(this.#clock)
+      for (const { key, value } of page) if (isLive(value, now)) yield [key, textOf(value)]
+      const last = page[pageSize - 1]
+      if (!last) return
+      start = `${last.key}\0`
+    }
   }
 
   async announce (news: string, expiresAt: number): Promise<void> {
@@ -149,7 +158,7 @@ export class EmbeddedStore implements Store {
 
   * #range (prefix: string, start = prefix): Iterable<Entry> {
     const now = epochSeconds(this.#clock)
-    for (const { key, value } of this.#lmdb.entries.getRange({ start, end: `${prefix}\uffff` })) {
+    for (const { key, value } of this.#lmdb.entries.getRange({ start, end: endOf(prefix) })) {
       if (isLive(value, now)) yield [key, textOf(value)]
     }
   }
@@ -171,6 +180,7 @@ export class EmbeddedStore implements Store {
   }
 }
 
+const endOf = (prefix: string): string => `${prefix}\uffff`
 const newsKey = (number: number): string => `${newsFolder}${String(number).padStart(16, '0')}`
 const entryOf = (value: string, expiresAt: number): Buffer => {
   const entry = Buffer.allocUnsafe(4 + Buffer.byteLength(value))

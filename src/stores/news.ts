@@ -17,7 +17,8 @@ export class News {
   readonly #listeners = new Map<Topic, Listener>()
   readonly #onProblem: (error: unknown) => void
   #last = 0
-  #untold: Array<{ line: string, expiresAt: number }> = []
+  /** What the store did not take, with its expiry. */
+  readonly #untold = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #reading: Promise<void> | undefined
 
@@ -36,7 +37,7 @@ export class News {
     try {
       await this.#store.announce(line, expiresAt)
     } catch (error) {
-      this.#untold.push({ line, expiresAt })
+      this.#untold.set(line, expiresAt)
       throw error
     }
   }
@@ -54,16 +55,17 @@ export class News {
     await this.#reading
   }
 
+  /** Everything since the last time; again from there if a listener fails, so they must not mind to hear a thing twice. */
   async #read (): Promise<void> {
-    for (let next = this.#untold[0]; next; next = this.#untold[0]) {
-      await this.#store.announce(next.line, next.expiresAt)
-      this.#untold.shift()
-    }
     const { last, news } = await this.#store.newsAfter(this.#last)
     for (const line of news) {
       const space = line.indexOf(' ')
       await this.#listeners.get(line.slice(0, space) as Topic)?.(line.slice(space + 1))
     }
     this.#last = last
+    for (const [line, expiresAt] of this.#untold) {
+      await this.#store.announce(line, expiresAt)
+      this.#untold.delete(line)
+    }
   }
 }

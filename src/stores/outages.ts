@@ -27,7 +27,8 @@ export class Outages {
   /** Somebody did not get an answer, the first one or another. */
   begin (error: Error): void {
     if (this.#current) return
-    const from = epochSeconds(this.#clock) - 1 // the first to wait has waited a while
+    // The first to wait has waited a while, but not since before the last outage was over.
+    const from = Math.max(epochSeconds(this.#clock) - 1, this.#known.at(-1)?.to ?? 0)
     this.#current = { from, to: Infinity }
     this.#known = [...this.#known.filter(({ to }) => from - to < knownSeconds), this.#current]
     this.#watcher(error)

@@ -24,6 +24,8 @@ export class RedisStore implements Store {
   readonly #patience = new Patience()
   #unanswered = 0
   #turn: Promise<void> | undefined
+  /** After a crash or a failover, numbers of news that we know may have been given to other news. */
+  #mayHaveLost = false
   /** Redis' clock minus our monotonic one, which does not jump, in milliseconds. */
   #clockOffsetMs = 0
 
@@ -57,7 +59,10 @@ export class RedisStore implements Store {
       redis.disconnect()
       throw error
     }
-    redis.on('ready', () => { store.#synchronise().catch(() => {}) })
+    redis.on('ready', () => {
+      store.#mayHaveLost = true
+      store.#synchronise().catch(() => {})
+    })
     return store
   }
 
@@ -97,10 +102,12 @@ export class RedisStore implements Store {
   }
 
   async * walk (prefix: string): AsyncIterable<Entry> {
+    const seen = new Set<string>() // SCAN gives some keys twice while the table shrinks
     let cursor = '0'
     do {
       const [next, found] = await this.#ask(redis => redis.scan(cursor, 'MATCH', `${namespace}${prefix}*`, 'COUNT', 1_000))
-      const keys = found.map(key => key.slice(namespace.length)).filter(key => !key.endsWith('/'))
+      const keys = found.map(key => key.slice(namespace.length)).filter(key => !key.endsWith('/') && !seen.has(key))
+      for (const key of keys) seen.add(key)
       if (keys.length > 0) yield * await this.#values(keys)
       cursor = next
     } while (cursor !== '0')
@@ -111,9 +118,12 @@ export class RedisStore implements Store {
   }
 
   async newsAfter (after: number): Promise<{ last: number, news: string[] }> {
+    const mayHaveLost = this.#mayHaveLost
     const last = Number(await this.#ask(redis => redis.get('counters/news')) ?? 0)
-    if (last === after) return { last, news: [] }
-    const found = await this.#ask(redis => redis.zrangebyscore('news/', String(last > after ? after + 1 : 0), String(last)))
+    if (last === after && !mayHaveLost) return { last, news: [] }
+    const from = last > after && !mayHaveLost ? after + 1 : 0
+    const found = await this.#ask(redis => redis.zrangebyscore('news/', String(from), String(last)))
+    if (mayHaveLost) this.#mayHaveLost = false
     const now = epochSeconds(this.#clock)
     return { last, news: found.map(newsOf).filter(({ expiresAt }) => expiresAt > now).map(({ text }) => text) }
   }

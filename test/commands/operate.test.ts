@@ -142,6 +142,7 @@ t.test('R56 sessions end ends what one person has, in the running service', asyn
 
 t.test('R56 sessions end --all ends everybody\'s, and who signs in afterwards stays', async t => {
   const { app, url, type, browser, me } = await scene(t)
+  t.equal(await me(), 200, 'its token is known to be good')
   t.equal((await type(sessionsCommand, 'end', '--all')).code, 0)
   await eventually('the token is refused', async () => await me() === 401)
   t.equal((await browser.visit('/auth/refresh', { method: 'POST', json: {} })).json().code, 'invalid_refresh_token')

@@ -5,7 +5,7 @@ import { KeyRing, type RingKey } from '../../src/keys/key-ring.ts'
 import type { RingRecord } from '../../src/keys/key-schedule.ts'
 import { secretBox } from '../../src/keys/secret-box.ts'
 import { makePrivatePem } from '../../src/keys/signing-key.ts'
-import type { Store } from '../../src/stores/store.ts'
+import { StoreError, type Store } from '../../src/stores/store.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { openTestState, type TestState } from '../helpers/state.ts'
@@ -242,6 +242,49 @@ t.test('R41 a sealed key that was moved to another kid, or changed, does not ope
     await close()
     await t.rejects(openTestState(t, { DATA_DIR }))
   }
+})
+
+t.test('L34 a ring of a version that this one cannot read stays as it is, and the known keys stay in use', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const { keys, store, close } = await openTestState(t, { DATA_DIR })
+  const { kid } = keys.current
+  const later = JSON.stringify({ ...await stored({ store }), v: 2 })
+  await store.put(place, later)
+  const message = 'the key ring was written by a newer version'
+  for (const change of [() => keys.reload(), () => keys.upkeep(), () => keys.rotate(true), () => keys.revoke(kid)]) await t.rejects(change(), { message })
+  t.equal(await store.get(place), later)
+  t.equal(keys.current.kid, kid)
+  await close()
+  await t.rejects(openTestState(t, { DATA_DIR }), { message })
+})
+
+t.test('R39 a revocation that could not be told is told when it is tried again', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const service = await openTestState(t, { DATA_DIR })
+  const { keys, store } = await openTestState(t, { DATA_DIR })
+  const { kid } = keys.current
+  const { announce } = store
+  store.announce = async () => { throw new StoreError('away') }
+  await t.rejects(keys.revoke(kid), { message: 'away' })
+  store.announce = announce
+  await t.rejects(keys.revoke(kid), { message: `no key ${kid} is in the ring` })
+  await eventually('the service has heard', () => service.keys.current.kid !== kid)
+})
+
+t.test('R39 a change that could not be read when it was told is read soon', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const service = await openTestState(t, { DATA_DIR })
+  const { keys } = await openTestState(t, { DATA_DIR })
+  const { kid } = keys.current
+  const { get } = service.store
+  let fails = 1
+  service.store.get = async key => {
+    if (key === place && fails-- > 0) throw new StoreError('away')
+    return get.call(service.store, key)
+  }
+  await keys.revoke(kid)
+  await eventually('the service has heard', () => service.keys.current.kid !== kid)
+  t.ok(fails < 0, 'at the second try')
 })
 
 t.test('L34 what a later version adds to the ring and its keys survives every change', async t => {

@@ -460,3 +460,19 @@ t.test('L22 what the newer meta page speaks of must be whole', async t => {
   writeFileSync(path, bytes)
   await t.rejects(EmbeddedStore.open(join(path, '..')), { name: 'StoreError', message: /is damaged/ })
 })
+
+t.test('a walk sees every entry that is there all the time, however many come and go, and a store that is closed says so', async t => {
+  const store = await EmbeddedStore.open(temporaryFolder(t))
+  const keys = Array.from({ length: 2_500 }, (_, number) => `things/${String(number).padStart(4, '0')}`)
+  await Promise.all(keys.map(key => store.put(key, 'x')))
+  const seen: string[] = []
+  for await (const [key] of store.walk('things/')) {
+    seen.push(key)
+    await store.remove(key)
+    await store.put(`things/0000/${seen.length}`, 'y')
+  }
+  t.same(seen.filter(key => keys.includes(key)), keys)
+  await store.close()
+  const walk = async () => { for await (const entry of store.walk('')) t.fail(entry[0]) }
+  await t.rejects(walk(), { name: 'StoreError' })
+})

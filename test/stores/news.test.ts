@@ -69,3 +69,20 @@ t.test('after the end nothing is read any more', async t => {
   await eventually('the other hears it', () => there.heard.length === 1)
   t.same(here.heard, [])
 })
+
+t.test('a store that takes no news still gives it', async t => {
+  const { store, there } = await scene(t)
+  const full = Object.assign(Object.create(store) as Store, {
+    announce: async () => { throw new StoreError('full') },
+    newsAfter: (after: number) => store.newsAfter(after)
+  })
+  const heard: string[] = []
+  const news = new News(full, () => {})
+  news.on('session', text => { heard.push(text) })
+  await news.follow()
+  t.teardown(() => news.stop())
+  await t.rejects(news.announce('session', 'not told', inAMinute()), { message: 'full' })
+  await there.news.announce('session', 'from elsewhere', inAMinute())
+  await eventually('it is heard', () => heard.length > 0)
+  t.same(heard, ['from elsewhere'])
+})

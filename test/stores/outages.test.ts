@@ -30,3 +30,12 @@ t.test('nobody has to listen', async t => {
   outages.end()
   t.equal(outages.secondsAway(0), 0)
 })
+
+t.test('outages that follow each other within a second are no longer than the time they took', async t => {
+  const outages = new Outages(() => 1_000_500)
+  for (let flap = 0; flap < 30; flap++) {
+    outages.begin(new Error('late'))
+    outages.end()
+  }
+  t.equal(outages.secondsAway(0), 1)
+})

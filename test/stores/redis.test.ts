@@ -342,3 +342,32 @@ t.test('L16 a start waits for Redis, and then says that it cannot be reached', a
   t.match(await unreachable, { name: 'StoreError', message: 'Redis cannot be reached', cause: { code: 'ECONNREFUSED' } })
   t.match(await stranger, { name: 'StoreError', message: 'Redis cannot be reached' })
 })
+
+t.test('L18 news that comes under the number of lost news is heard all the same', async t => {
+  const { redis, store } = await scene(t)
+  const other = await RedisStore.connect(redis.url)
+  t.teardown(() => other.close())
+  await other.announce('lost', seconds() + 60)
+  const { last, news } = await store.newsAfter(0)
+  t.same(news, ['lost'])
+  // As after a failover to a replica that has not got the last write.
+  await redis.client.multi().set('handstamp:counters/news', last - 1).zremrangebyscore('handstamp:news/', last, last).exec()
+  await redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+  await eventually('it is announced', () => other.announce('new', seconds() + 60).then(() => true, () => false))
+  await eventually('it is heard', async () => (await store.newsAfter(last).catch(() => undefined))?.news.includes('new') ?? false)
+  t.same(await store.newsAfter(last), { last, news: [] }, 'and once is enough')
+})
+
+t.test('a walk gives no entry twice, though SCAN may while the table shrinks', async t => {
+  const { redis, store } = await scene(t)
+  const keys = Array.from({ length: 4_000 }, (_, number) => `things/of-some/${number}`)
+  for (let round = 0; round < 3; round++) {
+    await redis.client.flushall()
+    await Promise.all(keys.map(key => store.put(key, 'x')))
+    const seen: string[] = []
+    for await (const [key] of store.walk('things/')) {
+      if (seen.push(key) === 900) await Promise.all(keys.slice(200).map(gone => store.remove(gone)))
+    }
+    t.equal(new Set(seen).size, seen.length)
+  }
+})

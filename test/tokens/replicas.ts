@@ -70,9 +70,11 @@ export function replicas (t: Test, shared: Shared): void {
     const { id, startedAt } = await before.sessions.start(ada, 0)
     await before.sessions.end('dev|7', id)
     await before.close()
-    const after = await openTestState(t, place)
-    t.ok(after.revocations.has({ sid: id, auth_time: startedAt }))
-    await after.close()
+    for (const startAt of [0, 4_190]) {
+      const after = await openTestState(t, place, { startAt })
+      t.ok(after.revocations.has({ sid: id, auth_time: startedAt }), `after ${startAt} seconds`)
+      await after.close()
+    }
     const late = await openTestState(t, place, { startAt: 4_201 })
     t.notOk(late.revocations.has({ sid: id, auth_time: startedAt }))
   })
@@ -97,8 +99,7 @@ export function replicas (t: Test, shared: Shared): void {
       for (const { statusIndex = 0 } of before) t.ok(statusIndex <= upTo)
       t.ok((after.statusIndex ?? 0) > upTo)
     }
-    const restarted = await openTestState(t, one.env)
-    t.ok(knows(restarted))
+    for (const startAt of [0, 86_400]) t.ok(knows(await openTestState(t, one.env, { startAt })), 'also after a restart')
   })
 
   t.test('no two sessions have one place in the status lists', async t => {

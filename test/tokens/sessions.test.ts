@@ -94,6 +94,16 @@ t.test('R48 the ten seconds are exact, whenever in a second they begin', async t
   }
 })
 
+t.test('L18 the ten seconds do not run while the store is away', async t => {
+  const { sessions, store, first, travel } = await scene(t)
+  const second = await refresh({ sessions }, first)
+  store.secondsAway = () => 20
+  travel(30)
+  t.equal(await refresh({ sessions }, first), second)
+  travel(1)
+  await t.rejects(sessions.refresh(first), reused)
+})
+
 t.test('R48 L25 they do not last longer because the clock was set back', async t => {
   const { sessions, first, travel } = await scene(t)
   await refresh({ sessions }, first)
