@@ -1,6 +1,6 @@
 import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import { canonicalEmail, type EmailRules } from '../login/email-policy.ts'
-import { reservedClaims } from '../tokens/claims.ts'
+import { backdatedSeconds, reservedClaims } from '../tokens/claims.ts'
 import { ConfigError, EnvironmentReader, type Environment } from './environment.ts'
 import { catalogue } from '../providers/index.ts'
 import type { Catalogue } from '../providers/index.ts'
@@ -77,6 +77,10 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   if (values.SECRET?.some(secret => new Set(secret).size < 8)) warnings.push('SECRET repeats a few characters: make one with openssl rand -hex 32')
   if (env['PUBLIC_URL'] === undefined && values.PORT !== undefined && values.PORT !== 3000) {
     warnings.push(`PUBLIC_URL is not set: browsers are sent to ${publicUrl} although the port is ${values.PORT}`)
+  }
+
+  if (Number(values.TOKEN_TTL) <= backdatedSeconds) {
+    warnings.push(`TOKEN_TTL is ${backdatedSeconds}s or less: tokens are dated back by ${backdatedSeconds} seconds, so they are over when they are issued`)
   }
 
   for (const origin of values.ALLOWED_ORIGINS ?? []) {

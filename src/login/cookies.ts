@@ -50,10 +50,16 @@ export function readCookie (request: FastifyRequest, name: string): string | und
 
 /** The cookies of a session: all set or all cleared at once. */
 export function sessionCookies ({ secure, cookieDomain }: CookieSettings, serialize: SerializeCookie, clock: Clock) {
-  const access = cookieDomain ? '__Secure-handstamp' : cookieName('', secure)
+  const formerAccess = cookieName('', secure)
+  const access = cookieDomain ? '__Secure-handstamp' : formerAccess
   const refresh = cookieName('refresh', secure)
   const accessWriter = cookieWriter(serialize, secure, cookieDomain)
-  const refreshWriter = cookieWriter(serialize, secure)
+  const hostWriter = cookieWriter(serialize, secure)
+
+  /** An access cookie from before COOKIE_DOMAIN was set. */
+  function clearFormer (reply: FastifyReply): void {
+    if (cookieDomain && sentCookies(reply.request).some(([name]) => name === formerAccess)) hostWriter.clear(reply, formerAccess)
+  }
 
   return {
     /** The access token the browser brought. */
@@ -64,12 +70,14 @@ export function sessionCookies ({ secure, cookieDomain }: CookieSettings, serial
 
     set (reply: FastifyReply, { token, expiresIn }: IssuedToken, { refreshToken, idleEndsAt }: RefreshedSession): void {
       accessWriter.set(reply, access, token, expiresIn)
-      refreshWriter.set(reply, refresh, refreshToken, idleEndsAt - epochSeconds(clock))
+      hostWriter.set(reply, refresh, refreshToken, idleEndsAt - epochSeconds(clock))
+      clearFormer(reply)
     },
 
     clear (reply: FastifyReply): void {
       accessWriter.clear(reply, access)
-      refreshWriter.clear(reply, refresh)
+      hostWriter.clear(reply, refresh)
+      clearFormer(reply)
     }
   }
 }

@@ -9,6 +9,7 @@ const corsPath = /^\/auth\/(me|refresh|logout|sessions(\/[^/]+)?)(\?|$)/
  */
 export async function allowOrigins (app: FastifyInstance, trusted: Set<string>): Promise<void> {
   app.addHook('onRequest', ({ method, url, headers }, reply, done) => {
+    reply.header('vary', 'Cookie, Sec-Fetch-Site') // and Origin, which @fastify/cors adds
     const preflight = headers.origin && headers['access-control-request-method'] && corsPath.test(url)
     if (method === 'OPTIONS' && !preflight) reply.callNotFound()
     else done()

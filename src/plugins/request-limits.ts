@@ -30,6 +30,12 @@ export function limitHandlers (app: FastifyInstance): void {
 }
 
 export function refuseOversize (app: FastifyInstance): void {
+  app.addHook('onRoute', route => {
+    if (!route.schema?.body) return
+    route.preValidation = [...[route.preValidation ?? []].flat(), ({ body }, _reply, done) => {
+      done(Object.values(body ?? {}).flat().length > requestLimits.parameters ? new AuthError('invalid_request') : undefined)
+    }]
+  })
   app.addHook('onRequest', (request, _reply, done) => {
     const { url } = request
     if (url.length > requestLimits.urlBytes) return done(new AuthError('uri_too_long'))

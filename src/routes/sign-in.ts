@@ -64,11 +64,13 @@ const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: ru
     const { return_to: wanted } = request.query
     const returnTo = wanted === undefined ? undefined : loadReturnTo(wanted, rules)
     if (wanted !== undefined && returnTo === undefined) throw new AuthError('invalid_return_to')
-    if (await resume(request, reply) || signedIn(cookies.read(request))) return reply.redirect(returnTo ?? rules.fallback, 303)
+    reply.header('vary', 'Cookie')
+    const resumed = await resume(request, reply)
+    if (resumed ?? signedIn(cookies.read(request))) return reply.redirect(returnTo ?? rules.fallback, 303)
 
     const query = returnTo === undefined ? '' : `?${new URLSearchParams({ return_to: returnTo }).toString()}`
     const choices = [...providers.values()].map(({ id, name }) => ({ name, url: `/auth/${id}${query}` }))
-    return reply.headers(pageHeaders()).header('vary', 'Cookie').send(signInPage(choices))
+    return reply.headers(pageHeaders()).send(signInPage(choices))
   })
 
   const listed = { providers: [...providers.values()].map(({ id, name }) => ({ id, name, url: `/auth/${id}` })) }
@@ -81,15 +83,18 @@ const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: ru
     return reply.headers(pageHeaders()).header('vary', 'Cookie').send(accountPage(claims, providers.get(claims.provider)?.name, live))
   })
 
-  /** Refreshes the session of this browser, if it has one and somebody is really coming. */
-  async function resume (request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+  /**
+   * Refreshes the session of this browser, if it has one and somebody is really coming: whether it goes on. undefined
+   * where that was not to be learned.
+   */
+  async function resume (request: FastifyRequest, reply: FastifyReply): Promise<boolean | undefined> {
     const refreshToken = cookies.readRefresh(request)
-    if (refreshToken === undefined || isAhead(request)) return false
+    if (refreshToken === undefined || isAhead(request)) return undefined
     try {
       await refreshSession(request, reply, refreshToken, refreshing)
       return true
-    } catch {
-      return false
+    } catch (error) {
+      return error instanceof AuthError ? false : undefined
     }
   }
 

@@ -4,7 +4,7 @@ import type { KeyRing } from '../keys/key-ring.ts'
 import { randomId } from '../keys/randomness.ts'
 import type { Identity } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
-import type { AccessTokenClaims } from './claims.ts'
+import { backdatedSeconds, type AccessTokenClaims } from './claims.ts'
 import { subjectOf, type Session } from './sessions.ts'
 import { statusPlace } from './status-lists.ts'
 
@@ -19,8 +19,6 @@ export interface IssuedToken {
 export type AdmittedIdentity = Identity & { email: string }
 
 const maxLength = 3_500
-/** Verifiers with no leeway refuse a token from the future: clocks differ by a few seconds. */
-const backdatedSeconds = 5
 
 /** Issues access tokens (JWS compact, claims of a session). */
 export class AccessTokens {

@@ -22,3 +22,6 @@ export interface AccessTokenClaims {
 /** Claims that TOKEN_CLAIMS may not set: ours, and those with a meaning to verifiers. */
 export const reservedClaims = new Set(['iss', 'sub', 'aud', 'client_id', 'iat', 'exp', 'nbf', 'auth_time', 'jti', 'sid',
   'email', 'email_verified', 'name', 'picture', 'provider', 'hd', 'cnf', 'act', 'status', 'nonce', 'events', '__proto__'])
+
+/** `iat` is so much before now: verifiers with no leeway refuse a token from the future, and clocks differ by a few seconds. */
+export const backdatedSeconds = 5

@@ -156,6 +156,8 @@ t.test('R78 a weak SECRET is refused', async t => {
   ])
   assertGood(t, 'SECRET', [[secret, [secret]], [`${secret}, ${secret}2`, [secret, `${secret}2`]]], config => config.secrets as string[])
   t.equal(loadConfig({}).secrets, undefined)
+  t.match(loadConfig({ TOKEN_TTL: '5s' }).warnings, [/over when they are issued/])
+  t.same(loadConfig({ TOKEN_TTL: '6s' }).warnings, [])
   t.match(loadConfig({ SECRET: 'x'.repeat(64) }).warnings, [/repeats a few characters/])
   t.same(loadConfig({ SECRET: secret }).warnings, [])
 })

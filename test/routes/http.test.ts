@@ -339,6 +339,24 @@ t.test('R69 more than 100 parameters are refused', async t => {
   }
 })
 
+t.test('R69 nor in a body', async t => {
+  const { app, url } = await buildTestApp(t)
+  const logout = (type: string, payload: string) =>
+    app.inject({ method: 'POST', url: '/auth/logout', headers: { 'content-type': type, origin: url }, payload })
+  const names = (count: number) => Array.from({ length: count }, (_, number) => `a${number}`)
+  const form = 'application/x-www-form-urlencoded'
+  t.equal((await logout(form, names(100).map(name => `${name}=1`).join('&'))).statusCode, 303)
+  for (const [type, payload] of [
+    [form, names(101).map(name => `${name}=1`).join('&')],
+    [form, 'a=1&'.repeat(101)],
+    ['application/json', JSON.stringify(Object.fromEntries(names(101).map(name => [name, 1])))]
+  ] as const) {
+    const answer = await logout(type, payload)
+    t.equal(answer.statusCode, 400)
+    t.equal(answer.json().code, 'invalid_request')
+  }
+})
+
 t.test('R69 a body over 16 KiB is 413', async t => {
   const { app, url } = await buildTestApp(t)
   const post = (type: string, payload: string) => app.inject({ method: 'POST', url: '/auth/logout', headers: { 'content-type': type, origin: url }, payload })

@@ -434,3 +434,16 @@ t.test('L26 while keys rotate, verifiers with warm and with cold caches refuse n
   for (const token of all) await verify(token, cold)
   t.equal(signedBy.size, 4, 'four keys have signed, and nothing was refused')
 })
+
+t.test('the sign-in page asks again where the refresh token is no good, though the access token is', async t => {
+  const { browser } = await scene(t)
+  browser.cookies.set('handstamp-refresh', 'garbage')
+  const page = await browser.visit('/auth/login')
+  t.equal(page.status, 200)
+  t.equal(page.headers['vary'], 'Cookie')
+  t.notOk(browser.cookies.has('handstamp'), 'not sent on without what it came with')
+  const { browser: other } = await scene(t)
+  const on = await other.visit('/auth/login')
+  t.equal(on.status, 303)
+  t.equal(on.headers['vary'], 'Cookie')
+})

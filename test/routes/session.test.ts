@@ -192,6 +192,20 @@ t.test('with COOKIE_DOMAIN only the access cookie is shared, and logout clears i
   const cleared = setCookies((await browser.visit('/auth/logout', { method: 'POST', json: {} })).headers['set-cookie'])
   t.ok(cleared.get('__Secure-handstamp')?.attributes.has('Domain=app.localhost'))
   t.notMatch([...cleared.get('__Host-handstamp-refresh')?.attributes ?? []].join(';'), 'Domain')
+  t.notOk(cleared.has('__Host-handstamp'))
+})
+
+t.test('an access cookie from before COOKIE_DOMAIN goes with the next login or logout', async t => {
+  const { app } = await buildTestApp(t, { PUBLIC_URL: 'https://auth.app.localhost', COOKIE_DOMAIN: 'app.localhost' })
+  const browser = new Browser(app, 'https://auth.app.localhost')
+  for (const visit of [() => devSignIn(browser), () => browser.visit('/auth/logout', { method: 'POST', json: {} })]) {
+    browser.cookies.set('__Host-handstamp', 'of before')
+    const { headers } = await visit()
+    const { value, attributes } = setCookies(headers['set-cookie']).get('__Host-handstamp') ?? {}
+    t.equal(value, '')
+    t.equal([...attributes ?? []].join(';'), 'Path=/;HttpOnly;Secure;SameSite=Lax')
+    t.notOk(browser.cookies.has('__Host-handstamp'))
+  }
 })
 
 t.test('logout by form goes to the sign-in page', async t => {
@@ -414,7 +428,7 @@ t.test('R46 answers of me and logout can be read by exact origins alone', async 
       const { headers } = await app.inject({ method, url, headers: { origin } })
       const allowed = name === 'ours' || name === 'exact'
       t.equal(headers['access-control-allow-origin'], allowed ? origin : undefined, `${method} ${url} ${name}`)
-      t.match(headers['vary'], 'Origin')
+      t.equal(headers['vary'], 'Cookie, Sec-Fetch-Site, Origin')
     }
   }
 })
