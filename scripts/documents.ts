@@ -20,8 +20,9 @@ export function configurationTable (): string {
     .map(cells => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')
 }
 
-/** A line as both `node --env-file` and Compose read it. */
-const assignment = (name: string, value: string): string => `${name}=${/^[\w.:/,@+-]*$/.test(value) ? value : `'${value}'`}`
+/** A line as both `node --env-file` and Compose read it. Neither runs a command that stands there: what it makes is left to fill in. */
+const assignment = (name: string, value: string): string =>
+  `${name}=${value.startsWith('$(') ? '' : /^[\w.:/,@+-]*$/.test(value) ? value : `'${value}'`}`
 
 /** Every variable with its default or an example, all commented out: the file as it stands changes nothing. */
 export function envExample (): string {

@@ -8,20 +8,28 @@ import { explainProblems } from './explain.ts'
 export async function checkCommand (env: Environment): Promise<number> {
   try {
     const config = loadConfig(env)
-    const { publicUrl, listen, providers, token, emails, warnings } = config
+    const { publicUrl, listen, providers, token, emails, returnTo, warnings } = config
     const rows: Array<[string, string]> = [
       ['issuer', publicUrl],
       ['listens on', `${listen.host}:${listen.port}`],
       ['audience', [token.audience].flat().join(', ')],
       ['tokens', `${config.signingAlg}, ${token.typ}, live ${spoken(token.ttlSeconds)}`],
+      ...row('claims of yours', Object.entries(token.claims).map(([name, value]) => `${name}: ${JSON.stringify(value)}`)),
+      ...row('status list', token.status ? [`${publicUrl}/.well-known/token-status/0`] : []),
       ['keys', `change every ${spoken(config.keyRotationSeconds)}`],
       ['sessions', `end after ${spoken(config.sessionIdleSeconds)} without a refresh, and after ${spoken(config.sessionMaxSeconds)} in any case`],
       ['store', config.redisUrl ? `redis at ${new URL(config.redisUrl).host}` : `embedded in ${config.dataDir}`],
       ['secret', config.secrets ? `given (${config.secrets.length})` : `kept in ${config.dataDir}`],
-      ['return to', [publicUrl, ...config.returnTo.allowedOrigins].join(', ')],
+      ['return to', [publicUrl, ...returnTo.allowedOrigins].join(', ')],
+      ['or else to', returnTo.fallback],
       ['who may sign in', emails.allowed || emails.allowedDomains
         ? [...emails.allowed ?? [], ...(emails.allowedDomains ?? []).map(domain => `*@${domain}`)].join(', ')
         : 'everyone with a verified email'],
+      ...row('who may not', emails.blocked),
+      ...row('cookie for', config.cookieDomain ? [`${config.cookieDomain} and its sub-domains`] : []),
+      ['behind', config.trustProxy.join(', ') || 'no proxy'],
+      ['rate limit', config.rateLimit === 0 ? 'none' : `${config.rateLimit} a minute and address`],
+      ['log', config.logLevel],
       ['jwks', `${publicUrl}/.well-known/jwks.json`]
     ]
     const ids = [...providers.map(({ id }) => id), ...(config.devLogin ? ['dev'] : [])]
@@ -37,3 +45,6 @@ export async function checkCommand (env: Environment): Promise<number> {
     return 1
   }
 }
+
+/** Only where there is something to say. */
+const row = (name: string, values: string[]): Array<[string, string]> => values.length === 0 ? [] : [[name, values.join(', ')]]

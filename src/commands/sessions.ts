@@ -1,6 +1,7 @@
 import type { Environment } from '../config/environment.ts'
 import { deviceName } from '../login/device.ts'
-import { subjectOf, type Session, type Sessions } from '../tokens/sessions.ts'
+import { subjectOf } from '../tokens/access-tokens.ts'
+import type { Session, Sessions } from '../tokens/sessions.ts'
 import { operate, table, timeOf, UsageError } from './operate.ts'
 
 export const sessionsUsage = 'handstamp sessions list [<sub>] | end <sub> | end --all'

@@ -61,7 +61,7 @@ export const variables = {
     read: read.integer(0, 65_535)
   }),
   SECRET: variable({
-    description: '32 characters or more; several, comma separated, newest first, to rotate. Required with `REDIS_URL`',
+    description: '32 characters or more; several, comma separated, newest first, to rotate (`openssl rand -hex 32` makes one). Required with `REDIS_URL`',
     example: '$(openssl rand -hex 32)',
     otherwise: 'made and kept in `DATA_DIR`',
     secret: true,
@@ -130,7 +130,7 @@ export const variables = {
     read: read.list
   }),
   TOKEN_TTL: variable({
-    description: 'How long an access token lives',
+    description: 'How long an access token lives, at most `1d`',
     example: '10m',
     default: '10m',
     read: read.duration(1, 86_400)
@@ -160,19 +160,19 @@ export const variables = {
     read: read.oneOf('RS256', 'ES256', 'EdDSA')
   }),
   KEY_ROTATION: variable({
-    description: 'How long a key signs before the next one takes over',
+    description: 'How long a key signs before the next one takes over, `1d` to `365d`',
     example: '90d',
     default: '90d',
     read: read.duration(86_400, 365 * 86_400)
   }),
   SESSION_IDLE_TTL: variable({
-    description: 'A session that is not refreshed for so long ends',
+    description: 'A session that is not refreshed for so long ends; at most `14d`',
     example: '14d',
     default: '14d',
     read: read.duration(1, 14 * 86_400)
   }),
   SESSION_MAX_TTL: variable({
-    description: 'Absolute end of a session: no refresh moves it',
+    description: 'Absolute end of a session: no refresh moves it; at most `30d`',
     example: '30d',
     default: '30d',
     read: read.duration(1, 30 * 86_400)
@@ -194,7 +194,7 @@ export const variables = {
     read: read.proxies
   }),
   RATE_LIMIT: variable({
-    description: 'Requests a minute and address, counted apart for login starts, callbacks and token routes; `0` turns it off',
+    description: 'Requests a minute and address, counted apart for login starts, callbacks, and refresh and logout; `0` turns it off',
     example: '300',
     default: '300',
     read: read.integer(0, 100_000_000)

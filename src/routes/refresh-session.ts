@@ -3,7 +3,8 @@ import { AuthError } from '../errors.ts'
 import type { SessionCookies } from '../login/cookies.ts'
 import { audit } from '../plugins/log.ts'
 import type { AccessTokens, IssuedToken } from '../tokens/access-tokens.ts'
-import { SessionEnded, type Sessions } from '../tokens/sessions.ts'
+import { SessionEnded } from '../tokens/session-ended.ts'
+import type { Sessions } from '../tokens/sessions.ts'
 
 export interface RefreshOptions {
   sessions: Sessions

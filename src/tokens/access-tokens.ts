@@ -5,7 +5,7 @@ import { randomId } from '../keys/randomness.ts'
 import type { Identity } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import { backdatedSeconds, type AccessTokenClaims } from './claims.ts'
-import { subjectOf, type Session } from './sessions.ts'
+import type { Session } from './sessions.ts'
 import { statusPlace } from './status-lists.ts'
 
 /** A signed access token and how long it may be used, in seconds. */
@@ -17,6 +17,9 @@ export interface IssuedToken {
 
 /** An identity that passed our policy: the email is canonical, verified and allowed. */
 export type AdmittedIdentity = Identity & { email: string }
+
+/** `sub` of the tokens. */
+export const subjectOf = ({ provider, subject }: Pick<AdmittedIdentity, 'provider' | 'subject'>): string => `${provider}|${subject}`
 
 const maxLength = 3_500
 

@@ -1,4 +1,5 @@
 import type { AdmittedIdentity } from './access-tokens.ts'
+import type { RefreshToken } from './refresh-tokens.ts'
 
 /** One login on one browser or device, as the store keeps it. Times are epoch seconds. */
 export interface SessionRecord {
@@ -21,7 +22,8 @@ export interface SessionRecord {
 
 /** Where sessions are in the store: `sessions/<subject id>/<session id>`. */
 export const sessionsFolder = 'sessions/'
-
+export const folderOf = (subjectId: string): string => `${sessionsFolder}${subjectId}/`
+export const keyOf = ({ subjectId, sessionId }: Pick<RefreshToken, 'subjectId' | 'sessionId'>): string => folderOf(subjectId) + sessionId
 export const sessionIdOf = (key: string): string => key.slice(key.lastIndexOf('/') + 1)
 
 type Generation = Pick<SessionRecord, 'generation' | 'tokenHash'>

@@ -2,12 +2,13 @@ import type { Config } from '../config/config.ts'
 import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
 import { epochSeconds, StoreError, type Clock, type Store } from '../stores/store.ts'
-import type { AdmittedIdentity } from './access-tokens.ts'
+import { subjectOf, type AdmittedIdentity } from './access-tokens.ts'
 import type { AccessTokenClaims } from './claims.ts'
-import { endEveryone } from './end-everyone.ts'
+import { endEveryone, endSession, endSessions } from './end-sessions.ts'
 import { hashOf, subjectIdOf, type RefreshToken, type RefreshTokens } from './refresh-tokens.ts'
-import { revokedSeconds, type Revocations } from './revocations.ts'
-import { lineOf, lineStart, sessionIdOf, sessionOf, sessionsFolder, sessionText, type SessionRecord } from './session-record.ts'
+import type { Revocations } from './revocations.ts'
+import { SessionEnded } from './session-ended.ts'
+import { folderOf, keyOf, lineOf, lineStart, sessionIdOf, sessionOf, sessionsFolder, sessionText, type SessionRecord } from './session-record.ts'
 import { indexOfPlace } from './status-lists.ts'
 
 /** One login on one browser or device: a family of refresh tokens. Times are epoch seconds. */
@@ -44,19 +45,6 @@ export interface SessionsOptions {
    * keeps from now on. Throws AuthError for who does not.
    */
   recheck?: (provider: string, grant: string | undefined) => Promise<string | undefined>
-}
-
-/** A refresh that was refused and ended the session: its token had been used before, or the person may no longer sign in. */
-export class SessionEnded extends AuthError {
-  readonly session: Session
-  /** Somebody has a copy of the token. */
-  readonly reused: boolean
-
-  constructor (session: Session, { code, cause, detail }: AuthError, reused = false) {
-    super(code, { cause, detail })
-    this.session = session
-    this.reused = reused
-  }
 }
 
 /** The immediate predecessor still gets its successor for so long: answers get lost, and tabs race. */
@@ -115,7 +103,7 @@ export class Sessions {
     const record = sessionOf(found)
     if (!record) throw new StoreError('a session was written by a newer version, which has to refresh it')
     if (this.#isOver(token.sessionId, record)) {
-      await this.#end(token.subjectId, this.#sessionOf(token.sessionId, record))
+      await endSession(this.#options, token.subjectId, this.#sessionOf(token.sessionId, record))
       throw new AuthError('invalid_refresh_token')
     }
     if (!this.#options.admits(record.identity)) return this.#refuse(token, record, new AuthError('email_not_allowed'))
@@ -150,7 +138,7 @@ export class Sessions {
   /** Ends the session that an access token names, whether or not it is still in the store. @throws StoreError */
   async endOf ({ sub, sid, status }: Pick<AccessTokenClaims, 'sub' | 'sid' | 'status'>): Promise<void> {
     if (await this.end(sub, sid)) return
-    await this.#end(subjectIdOf(sub), { id: sid, ...(status && { statusIndex: indexOfPlace(status.status_list) }) })
+    await endSession(this.#options, subjectIdOf(sub), { id: sid, ...(status && { statusIndex: indexOfPlace(status.status_list) }) })
   }
 
   /** The session that a refresh token was issued for, lately or long ago, if it is in the store. @throws StoreError */
@@ -168,11 +156,11 @@ export class Sessions {
     if (!token || stored === undefined) return undefined
     const record = sessionOf(stored)
     const session = record && this.#sessionOf(token.sessionId, record)
-    await this.#end(token.subjectId, session ?? { id: token.sessionId })
+    await endSession(this.#options, token.subjectId, session ?? { id: token.sessionId })
     return session
   }
 
-  /** Ends everybody's sessions (end-everyone.ts). @throws StoreError */
+  /** Ends everybody's sessions. @throws StoreError */
   endEveryone (): Promise<void> {
     return endEveryone(this.#options)
   }
@@ -195,7 +183,7 @@ export class Sessions {
   /** Who is refused loses the session. */
   async #refuse ({ subjectId, sessionId }: RefreshToken, record: SessionRecord, refusal: AuthError, reused = false): Promise<never> {
     const session = this.#sessionOf(sessionId, record)
-    await this.#end(subjectId, session)
+    await endSession(this.#options, subjectId, session)
     throw new SessionEnded(session, refusal, reused)
   }
 
@@ -234,29 +222,8 @@ export class Sessions {
     }
   }
 
-  /** Ends sessions of a subject; gives back the ids of those that lived. What was ended half way, or by half, is there to be ended again. */
-  async #endThose (subject: string, chosen: (id: string) => boolean): Promise<string[]> {
-    const subjectId = subjectIdOf(subject)
-    const found = await this.#options.store.list(folderOf(subjectId))
-    const ended = await Promise.all(found.map(async ([key, text]) => {
-      const id = sessionIdOf(key)
-      const record = sessionOf(text)
-      if (!chosen(id) || (record && subjectOf(record.identity) !== subject)) return []
-      const isLive = !record || !this.#isOver(id, record)
-      await this.#end(subjectId, { id, ...(record?.statusIndex !== undefined && { statusIndex: record.statusIndex }) })
-      return isLive ? [id] : []
-    }))
-    return ended.flat()
-  }
-
-  /**
-   * News of it stops its access tokens, and without its record there is no refresh. In this order, so that what fails
-   * half way is found again.
-   */
-  async #end (subjectId: string, { id, statusIndex }: Pick<Session, 'id' | 'statusIndex'>): Promise<void> {
-    const { store, revocations } = this.#options
-    await revocations.revoke({ id, until: this.#now() + revokedSeconds(this.#options.config), ...(statusIndex !== undefined && { statusIndex }) })
-    await store.remove(folderOf(subjectId) + id)
+  #endThose (subject: string, chosen: (id: string) => boolean): Promise<string[]> {
+    return endSessions(this.#options, subject, chosen, (id, record) => !this.#isOver(id, record))
   }
 
   #liveSession (key: string, text: string): Session[] {
@@ -299,10 +266,5 @@ export class Sessions {
   }
 }
 
-export const subjectOf = ({ provider, subject }: Pick<AdmittedIdentity, 'provider' | 'subject'>): string => `${provider}|${subject}`
-
 /** Not `{ ...session, refreshToken }`: in Node 20 such an object gets a shape of its own, and marking them all holds up every request. */
 const withToken = (session: Session, refreshToken: string): RefreshedSession => Object.assign(session, { refreshToken })
-
-const folderOf = (subjectId: string): string => `${sessionsFolder}${subjectId}/`
-const keyOf = ({ subjectId, sessionId }: RefreshToken): string => folderOf(subjectId) + sessionId

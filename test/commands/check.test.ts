@@ -25,7 +25,14 @@ const live = {
   OIDC_ACME_CLIENT_SECRET: 'acme-secret',
   ALLOWED_EMAILS: 'ada@example.com',
   ALLOWED_EMAIL_DOMAINS: 'example.org',
-  TOKEN_AUDIENCE: 'api,web'
+  TOKEN_AUDIENCE: 'api,web',
+  BLOCKED_EMAILS: 'mallory@example.com',
+  TOKEN_CLAIMS: '{"role":"authenticated"}',
+  TOKEN_STATUS: 'true',
+  COOKIE_DOMAIN: 'example.com',
+  TRUST_PROXY: '10.0.0.0/8',
+  RATE_LIMIT: '0',
+  DEFAULT_RETURN_TO: '/welcome'
 }
 
 t.test('check prints the configuration with the callback URL of each provider, and no secret', async t => {
@@ -33,7 +40,8 @@ t.test('check prints the configuration with the callback URL of each provider, a
   t.equal(code, 0)
   t.equal(error, '')
   for (const text of ['https://auth.example.com/auth/google/callback', 'https://auth.example.com/auth/acme/callback', 'redis.example.com:6379',
-    'ada@example.com, *@example.org', 'api, web', 'RS256', 'given (1)', 'https://auth.example.com/.well-known/jwks.json', 'Warning: OIDC_ACME_EMAIL_DOMAINS']) {
+    'ada@example.com, *@example.org', 'mallory@example.com', 'role: "authenticated"', 'https://auth.example.com/.well-known/token-status/0',
+    'example.com and its sub-domains', '10.0.0.0/8', /rate limit +none/, '/welcome', /log +info/, 'api, web', 'RS256', 'given (1)', 'https://auth.example.com/.well-known/jwks.json', 'Warning: OIDC_ACME_EMAIL_DOMAINS']) {
     t.match(out, text)
   }
   t.notMatch(out, /0123456789abcdef|redis-password|google-secret|acme-secret/)
@@ -42,7 +50,8 @@ t.test('check prints the configuration with the callback URL of each provider, a
 t.test('check prints what goes without saying too', async t => {
   const { code, out } = await check(t, {})
   t.equal(code, 0)
-  for (const text of ['http://localhost:3000/auth/dev/callback', 'embedded in ./data', 'kept in ./data', 'everyone with a verified email', 'live 10m', 'localhost:3000']) {
+  for (const text of ['http://localhost:3000/auth/dev/callback', 'embedded in ./data', 'kept in ./data', 'everyone with a verified email', 'live 10m', 'localhost:3000',
+    'no proxy', '300 a minute and address', '/auth/account']) {
     t.match(out, text)
   }
   t.match((await check(t, { ALLOWED_EMAIL_DOMAINS: 'example.com' })).out, / {2}\*@example\.com\n/)

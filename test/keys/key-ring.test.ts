@@ -258,6 +258,16 @@ t.test('L34 a ring of a version that this one cannot read stays as it is, and th
   await t.rejects(openTestState(t, { DATA_DIR }), { message })
 })
 
+t.test('a ring that somebody took the next key from has one again after a revocation', async t => {
+  const { keys, store, config } = await openTestState(t)
+  await keys.rotate(true)
+  const { keys: records, ...ring } = await stored({ store })
+  await store.put(place, JSON.stringify({ ...ring, keys: records.filter(({ signsFrom }) => signsFrom !== undefined) }))
+  await keys.revoke(keys.all[2]?.kid ?? '')
+  t.same(states({ keys }), ['current', 'next'])
+  t.same(algs({ keys }), [config.signingAlg, config.signingAlg])
+})
+
 t.test('R39 a revocation that could not be told is told when it is tried again', async t => {
   const DATA_DIR = temporaryFolder(t)
   const service = await openTestState(t, { DATA_DIR })

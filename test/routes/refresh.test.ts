@@ -236,6 +236,7 @@ t.test('R62 ending a session by cookie takes our origin, by bearer it does not',
 t.test('R52 signing out ends the session by the refresh token alone when the access token is over', async t => {
   const { browser, travel, refreshToken, refresh } = await scene(t)
   travel(3600)
+  browser.cookies.delete('handstamp') // as browsers do
   const token = refreshToken()
   t.equal((await browser.visit('/auth/logout', post)).status, 204)
   for (const name of ['handstamp', 'handstamp-refresh']) t.notOk(browser.cookies.has(name))
@@ -446,4 +447,13 @@ t.test('the sign-in page asks again where the refresh token is no good, though t
   const on = await other.visit('/auth/login')
   t.equal(on.status, 303)
   t.equal(on.headers['vary'], 'Cookie')
+})
+
+t.test('while the store is away, whoever is signed in passes the sign-in page with the cookies they have', async t => {
+  const { browser, refreshToken } = await scene(t)
+  const before = refreshToken()
+  t.intercept(EmbeddedStore.prototype, 'replaceLine', { value: async () => { throw new StoreError('away') } })
+  t.equal((await browser.visit('/auth/login')).status, 303)
+  t.equal(refreshToken(), before)
+  t.ok(browser.cookies.has('handstamp'))
 })

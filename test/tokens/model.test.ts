@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { SessionEnded } from '../../src/tokens/sessions.ts'
+import { SessionEnded } from '../../src/tokens/session-ended.ts'
 import { ada, openTestState, type TestState } from '../helpers/state.ts'
 
 const [idle, max, grace] = [1_000, 1_999, 10]

@@ -330,6 +330,13 @@ t.test('R52 L25 a clock that jumped forward and back forgets no end', async t =>
   t.ok(revocations.has({ sid: session.id, auth_time: session.startedAt }))
 })
 
+t.test('R56 everybody\'s sessions end however many there are, and nothing of them stays', async t => {
+  const { sessions, store } = await openTestState(t)
+  await Promise.all(Array.from({ length: 2_100 }, (_, number) => sessions.start({ ...ada, subject: String(number) }, 0)))
+  await sessions.endEveryone()
+  for await (const [key] of store.walk('sessions/')) t.fail(key)
+})
+
 t.test('R56 what ended with everybody\'s does not come back when sessions may last longer', async t => {
   const DATA_DIR = temporaryFolder(t)
   const before = await scene(t, { DATA_DIR, SESSION_MAX_TTL: '1m' })
@@ -502,6 +509,23 @@ t.test('refreshes that race for a place in the status lists agree on one', async
     token = got[0]?.refreshToken ?? ''
   }
   t.same(new Set(places), new Set([sessionOf(await store.get(before.place) ?? '')?.statusIndex]))
+})
+
+t.test('a refresh that is overtaken takes the place that the other one stored', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const before = await scene(t, { DATA_DIR })
+  await before.close()
+  const { sessions, store } = await openTestState(t, { DATA_DIR, TOKEN_STATUS: 'true' })
+  const { count } = store
+  let other: number | undefined
+  store.count = async counter => {
+    store.count = count
+    const { refreshToken } = await sessions.refresh(before.first)
+    other = (await sessions.refresh(refreshToken)).statusIndex
+    return count.call(store, counter)
+  }
+  t.equal((await sessions.refresh(before.first)).statusIndex, other)
+  t.equal(other, 1)
 })
 
 t.test('a place is not given to a session that ended meanwhile', async t => {

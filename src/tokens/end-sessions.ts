@@ -1,13 +1,48 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
+import { subjectOf } from './access-tokens.ts'
+import { subjectIdOf } from './refresh-tokens.ts'
 import { revokedSeconds, type Revocations } from './revocations.ts'
-import { sessionIdOf, sessionOf, sessionsFolder } from './session-record.ts'
+import { folderOf, sessionIdOf, sessionOf, sessionsFolder, type SessionRecord } from './session-record.ts'
 
-export interface EndEveryoneOptions {
+export interface EndOptions {
   store: Store
   revocations: Revocations
   config: { token: { ttlSeconds: number }, sessionMaxSeconds: number }
   clock: Clock
+}
+
+/** A session by what its end takes: its id, and its place in the status lists if it has one. */
+type Ending = Pick<SessionRecord, 'statusIndex'> & { id: string }
+
+/**
+ * News of it stops its access tokens, and without its record there is no refresh. In this order, so that what fails
+ * half way is found again.
+ * @throws StoreError
+ */
+export async function endSession ({ store, revocations, config, clock }: EndOptions, subjectId: string, { id, statusIndex }: Ending): Promise<void> {
+  await revocations.revoke({ id, until: epochSeconds(clock) + revokedSeconds(config), ...(statusIndex !== undefined && { statusIndex }) })
+  await store.remove(folderOf(subjectId) + id)
+}
+
+/**
+ * Ends the chosen sessions of a subject; gives back the ids of those that lived. Whatever is in the store counts: what was
+ * ended half way before, and what a newer version wrote.
+ * @throws StoreError
+ */
+export async function endSessions (
+  options: EndOptions, subject: string, chosen: (id: string) => boolean, isLive: (id: string, record: SessionRecord) => boolean
+): Promise<string[]> {
+  const subjectId = subjectIdOf(subject)
+  const found = await options.store.list(folderOf(subjectId))
+  const ended = await Promise.all(found.map(async ([key, text]) => {
+    const [id, record] = [sessionIdOf(key), sessionOf(text)]
+    if (!chosen(id) || (record && subjectOf(record.identity) !== subject)) return []
+    const lived = !record || isLive(id, record)
+    await endSession(options, subjectId, { id, ...(record?.statusIndex !== undefined && { statusIndex: record.statusIndex }) })
+    return lived ? [id] : []
+  }))
+  return ended.flat()
 }
 
 /** The clocks of replicas differ by less: what seems to have begun later is ended by itself. */
@@ -20,7 +55,7 @@ const atOnce = 1_000
  * Who signs in while it runs may be signed out as well; who signs in afterwards stays.
  * @throws StoreError: it can be done again
  */
-export async function endEveryone ({ store, revocations, config, clock }: EndEveryoneOptions): Promise<void> {
+export async function endEveryone ({ store, revocations, config, clock }: EndOptions): Promise<void> {
   const now = epochSeconds(clock)
   const [places, latest, until] = [await store.count('status'), now + skewSeconds, now + revokedSeconds(config)]
   let before = 0
