@@ -13,6 +13,8 @@ export interface RedisServer {
   /** Stops without an end: connections stay open and nothing is answered. */
   pause (): void
   resume (): void
+  /** Ends it as an operator does. */
+  stop (): Promise<void>
   /** Ends it as the kernel would. */
   kill (): Promise<void>
   /** Again on the same port and folder. */
@@ -27,17 +29,19 @@ export async function redisServer (t: Teardown, ...settings: string[]): Promise<
   let server: ChildProcess
   const client = new Redis(url, { lazyConnect: true, retryStrategy: () => 50, maxRetriesPerRequest: null })
   client.on('error', () => {})
+  async function end (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (server.exitCode !== null || server.signalCode !== null) return
+    const gone = once(server, 'exit')
+    server.kill(signal)
+    await gone
+  }
   const redis: RedisServer = {
     url,
     client,
     pause: () => { server.kill('SIGSTOP') },
     resume: () => { server.kill('SIGCONT') },
-    async kill () {
-      if (server.exitCode !== null || server.signalCode !== null) return
-      const gone = once(server, 'exit')
-      server.kill('SIGKILL')
-      await gone
-    },
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
     async start () {
       server = spawn('redis-server', ['--port', port, '--bind', '127.0.0.1', '--dir', folder, '--pidfile', join(folder, 'redis.pid'), '--save', '',
         '--appendonly', 'yes', ...settings], { stdio: 'ignore' })
