@@ -42,6 +42,7 @@ export interface StateOptions {
 }
 
 const upkeepEveryMs = 60_000
+/** A process that was away for longer reads the ring at its next upkeep. */
 const keyNewsSeconds = 3_600
 /** Long enough for every service to hear it, and too short to be heard again by one that starts anew. */
 const operatorNewsSeconds = 10

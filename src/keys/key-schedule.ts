@@ -31,7 +31,9 @@ export const publishedBeforeSeconds = daySeconds
 /** Some gateways take no set with more. */
 export const maxKeys = 10
 
+/** Durations are seconds. */
 export interface Schedule {
+  /** Of the next key. */
   alg: SigningAlg
   rotationSeconds: number
   tokenSeconds: number

@@ -21,7 +21,6 @@ export interface SigningKey {
   alg: SigningAlg
   jwk: PublicJwk
   publicPem: string
-  privatePem: string
   /** JWS compact signature over `header.payload` (RFC 7515 section 7.1). */
   signature (input: string): Promise<string>
 }
@@ -29,6 +28,7 @@ export interface SigningKey {
 const generate = promisify(generateKeyPair)
 const signOnPool = promisify(sign)
 
+/** A new private key, PKCS #8. */
 export async function makePrivatePem (alg: SigningAlg): Promise<string> {
   const { privateKey } = alg === 'RS256'
     ? await generate('rsa', { modulusLength: 2048 })
@@ -50,7 +50,6 @@ export function signingKey (privatePem: string, alg: SigningAlg): SigningKey {
     alg,
     jwk: { ...publicHalf, kid, use: 'sig', alg } as PublicJwk,
     publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    privatePem,
     signature: signer(privateKey, alg)
   }
 }

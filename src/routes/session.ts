@@ -73,6 +73,7 @@ const logoutSchema = {
 const session: RoutePlugin<SessionOptions> = async (app, { verifier, returnTo: rules, sessionMaxSeconds, ...refreshing }) => {
   const { sessions, cookies } = refreshing
   const trusted = trustedOrigins(rules)
+  /** A token that is known to be good is answered with the same text, for as long as the verifier remembers it. */
   const answers = new WeakMap<AccessTokenClaims, string>()
 
   app.get('/me', { schema: meSchema, exposeHeadRoute: true, config: { neverLate: true } }, (request, reply) => {

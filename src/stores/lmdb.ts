@@ -8,7 +8,7 @@ import { StoreError, type Clock } from './store.ts'
 export type Entries = RootDatabase<Buffer, string>
 
 /** Whoever waits for a change while nothing has moved for so many looks hears that it was not made. */
-const patience = 5
+const maxStillness = 5
 const lookEveryMs = 100
 const notMade = Symbol('not made')
 /** One follows the other, unless processes open the store all the time. */
@@ -134,7 +134,7 @@ export class Lmdb {
   }
 
   #look (): void {
-    if (++this.#stillness < patience) return
+    if (++this.#stillness < maxStillness) return
     for (const giveUp of this.#waiting) giveUp()
     this.#waiting.clear()
     this.#lookNoLonger()

@@ -8,7 +8,7 @@ import { epochSeconds, StoreError, type Clock, type Entry, type Store, type Swap
 const swapWithinMs = 400
 const firstConnectionMs = 15_000
 /** So many answers in a row that did not come, and the connection is made anew: what waits on it is given up. */
-const patience = 3
+const maxUnanswered = 3
 const namespace = 'handstamp:'
 const forever = 0
 
@@ -224,7 +224,7 @@ export class RedisStore implements Store {
 
   #went (error: StoreError): StoreError {
     this.#outages.begin(error)
-    if (++this.#unanswered >= patience && this.#redis.status === 'ready') {
+    if (++this.#unanswered >= maxUnanswered && this.#redis.status === 'ready') {
       this.#unanswered = 0
       this.#redis.disconnect(true)
     }

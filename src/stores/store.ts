@@ -23,7 +23,7 @@ export interface Store {
   walk (prefix: string): AsyncIterable<Entry>
   /** Adds news that every process reads; it is forgotten at `expiresAt`. */
   announce (news: string, expiresAt: number): Promise<void>
-  /** News announced after the one numbered `after`, oldest first, and the number of the last. Zero reads all that lives. */
+  /** News announced after the one numbered `after`, oldest first, and the number of the last. Zero reads all that lives; some may come twice. */
   newsAfter (after: number): Promise<{ last: number, news: string[] }>
   /** 1, 2, 3 … : no number twice, on any number of replicas. */
   count (counter: string): Promise<number>

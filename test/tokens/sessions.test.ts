@@ -1,4 +1,6 @@
 import t from 'tap'
+import type { RingRecord } from '../../src/keys/key-schedule.ts'
+import { secretBox } from '../../src/keys/secret-box.ts'
 import { sessionOf } from '../../src/tokens/session-record.ts'
 import { RefreshTokens, subjectIdOf } from '../../src/tokens/refresh-tokens.ts'
 import type { Environment } from '../../src/config/environment.ts'
@@ -443,7 +445,7 @@ t.test('refresh tokens need a secret', async t => {
 // what is stored
 
 t.test('nothing in the store opens a session or signs a token', async t => {
-  const { sessions, store, first, keys, session } = await scene(t, { SECRET: 'a secret of thirty-two characters!' })
+  const { sessions, store, first, secrets, session } = await scene(t, { SECRET: 'a secret of thirty-two characters!' })
   const tokens = [first, await refresh({ sessions }, first)]
   await sessions.end('dev|7', (await sessions.start(ada, 0)).id)
   let stored = ''
@@ -451,7 +453,8 @@ t.test('nothing in the store opens a session or signs a token', async t => {
   t.ok(stored.includes(session.id), 'the walk saw the session')
   t.notMatch(stored, 'PRIVATE KEY')
   t.notMatch(stored, 'a secret of')
-  for (const { privatePem } of keys.all) t.notOk(stored.includes(privatePem.split('\n')[1] ?? ''))
+  const { keys } = JSON.parse(await store.get('keys/ring') ?? '') as RingRecord
+  for (const { kid, sealedPem } of keys) t.notOk(stored.includes(secretBox(secrets, 'signing-keys').open(sealedPem, kid)?.split('\n')[1] ?? ''))
   for (const token of tokens) {
     const proof = Buffer.from(token, 'base64url').subarray(29, 61)
     const spellings = [token, ...(['base64url', 'base64', 'hex', 'latin1'] as const).map(encoding => proof.toString(encoding))]
