@@ -49,6 +49,8 @@ export interface SessionsOptions {
 
 /** The immediate predecessor still gets its successor for so long: answers get lost, and tabs race. */
 const graceSeconds = 10
+/** By so much the clocks of replicas may differ. After a clock was set back by more, the grace would last for ever. */
+const skewSeconds = 60
 
 /**
  * Sessions: started by a login, kept alive by refresh tokens that change at every use, ended by sign-out, by time, or
@@ -172,8 +174,7 @@ export class Sessions {
     if (token.generation >= record.generation) throw new AuthError('invalid_refresh_token')
     // The grace does not run while the store is away: nobody can come for an answer that was lost with it.
     const waited = this.#exactly() - record.rotatedAt - store.secondsAway(Math.floor(record.rotatedAt))
-    // A clock that was set back would make it last.
-    if (token.generation === record.generation - 1 && Math.abs(waited) <= graceSeconds) {
+    if (token.generation === record.generation - 1 && waited <= graceSeconds && waited >= -skewSeconds) {
       const successor = refreshTokens.knownSuccessor(token, record.tokenHash)
       if (successor) return withToken(this.#sessionOf(token.sessionId, await this.#placed(token, record)), refreshTokens.text(successor))
     }

@@ -106,6 +106,14 @@ t.test('L18 the ten seconds do not run while the store is away', async t => {
   await t.rejects(sessions.refresh(first), reused)
 })
 
+t.test('L25 the clock of another replica may be a minute behind', async t => {
+  const { sessions, first, travel } = await scene(t)
+  const second = await refresh({ sessions }, first)
+  travel(-60)
+  t.equal(await refresh({ sessions }, first), second)
+  t.ok(await refresh({ sessions }, second))
+})
+
 t.test('R48 L25 they do not last longer because the clock was set back', async t => {
   const { sessions, first, travel } = await scene(t)
   await refresh({ sessions }, first)
