@@ -37,7 +37,7 @@ class Model {
 
   end (family: Family): boolean {
     const wasLive = this.isLive(family)
-    family.ended = true
+    if (wasLive) family.ended = true
     return wasLive
   }
 
