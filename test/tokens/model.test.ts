@@ -132,7 +132,7 @@ t.test('R47 R48 R50 any sequence of logins, refreshes, replays, sign-outs and wa
   t.intercept(Date, 'now', { value: () => start })
   const state = await openTestState(t, { SESSION_IDLE_TTL: `${idle}s`, SESSION_MAX_TTL: `${max}s` })
   await fc.assert(fc.asyncProperty(fc.commands(commands, { maxCommands: 100, size: 'max' }), async sequence => {
-    for (const person of people) await state.sessions.endAll(`dev|${person}`)
+    state.travel(100 * max) // what the sequence before has left is over, however far this one sets the clock back
     await fc.asyncModelRun(() => ({ model: new Model(), real: state }), sequence)
   }), { numRuns: 60 })
   t.pass('60 sequences')
