@@ -205,13 +205,15 @@ export class Sessions {
   /** Changes what stands beside the refresh token in the store: again from what is there now, if somebody else was faster. */
   async #amend (token: RefreshToken, record: SessionRecord, change: (known: SessionRecord) => SessionRecord): Promise<SessionRecord> {
     const { store } = this.#options
-    for (let known = record; ;) {
-      const changed = change(known)
-      if (changed === known || await store.replace(keyOf(token), sessionText(known), sessionText(changed), this.#expiryOf(changed))) return changed
+    let known = record
+    let changed = change(known)
+    while (changed !== known && !await store.replace(keyOf(token), sessionText(known), sessionText(changed), this.#expiryOf(changed))) {
       const current = sessionOf(await store.get(keyOf(token)) ?? '')
       if (!current) throw new AuthError('invalid_refresh_token') // it has ended meanwhile
       known = current
+      changed = change(known)
     }
+    return changed
   }
 
   async #grantOf (token: RefreshToken, record: SessionRecord): Promise<string | undefined> {

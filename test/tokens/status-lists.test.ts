@@ -3,7 +3,7 @@ import { inflateSync } from 'node:zlib'
 import t from 'tap'
 import type { Environment } from '../../src/config/environment.ts'
 import { StatusLists, statusPlace } from '../../src/tokens/status-lists.ts'
-import type { Teardown } from '../helpers/app.ts'
+import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { ada, openTestState } from '../helpers/state.ts'
 
 const size = 131_072
@@ -189,4 +189,16 @@ t.test('many who ask at once for a list get one that is made once', async t => {
   await start()
   const got = await Promise.all(Array.from({ length: 50 }, () => lists.list(0)))
   t.equal(new Set(got).size, 1) // ECDSA signs nothing twice the same
+})
+
+t.test('a process that starts later has the same list', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const before = await scene(t, { DATA_DIR })
+  const { id } = await before.start()
+  await before.start()
+  await before.sessions.end('dev|7', id)
+  const { set } = await before.read(0)
+  await before.close()
+  t.same((await (await scene(t, { DATA_DIR })).read(0)).set, set)
+  t.same(set, [1])
 })
