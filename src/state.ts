@@ -1,6 +1,7 @@
 import type { Config } from './config/config.ts'
 import { KeyRing, type KeyEvent } from './keys/key-ring.ts'
-import { keptSecret } from './keys/secret.ts'
+import { randomId } from './keys/randomness.ts'
+import { foundSecret, keptSecret } from './keys/secret.ts'
 import { secretBox } from './keys/secret-box.ts'
 import { openStore } from './stores/index.ts'
 import { News } from './stores/news.ts'
@@ -44,13 +45,13 @@ export interface StateOptions {
 const upkeepEveryMs = 60_000
 /** A process that was away for longer reads the ring at its next upkeep. */
 const keyNewsSeconds = 3_600
-/** Long enough for every service to hear it, and too short to be heard again by one that starts anew. */
-const operatorNewsSeconds = 10
+/** Longer than clocks differ. */
+const operatorNewsSeconds = 3_600
 
 /** @throws StoreError for a store that cannot serve, Error for keys of another secret */
 export async function openState (config: Config, options: StateOptions): Promise<State> {
   const { clock, joins = false, admits = () => true, recheck, onStore, onProblem, onEvent } = options
-  const secrets = config.secrets ?? [keptSecret(config.dataDir)]
+  const secrets = config.secrets ?? [joins ? foundSecret(config.dataDir) : keptSecret(config.dataDir)]
   const store = await openStore(config, clock, onStore)
   try {
     const news = new News(store, () => {}) // the store says itself when it is away
@@ -79,6 +80,13 @@ export async function openState (config: Config, options: StateOptions): Promise
       admits,
       ...(recheck && { recheck })
     })
+    let isFollowing = false
+    const heard = new Set<string>() // some news comes twice
+    news.on('operator', text => {
+      const { id, event, ...facts } = JSON.parse(text) as { id: string, event: StateEvent }
+      if (isFollowing && !heard.has(id)) onEvent(event, { ...facts, by: 'operator' })
+      heard.add(id)
+    })
     await news.follow()
 
     let upkeep: NodeJS.Timeout | undefined
@@ -92,12 +100,10 @@ export async function openState (config: Config, options: StateOptions): Promise
         upkeep = setInterval(() => {
           keys.upkeep().catch((error: unknown) => onProblem('the key ring could not be kept up', error))
         }, upkeepEveryMs).unref()
-        news.on('operator', text => {
-          const { event, ...facts } = JSON.parse(text) as { event: StateEvent }
-          onEvent(event, { ...facts, by: 'operator' })
-        })
+        isFollowing = true
       },
-      tellServices: (event, facts) => news.announce('operator', JSON.stringify({ event, ...facts }), epochSeconds(clock) + operatorNewsSeconds),
+      tellServices: (event, facts) =>
+        news.announce('operator', JSON.stringify({ id: randomId(9), event, ...facts }), epochSeconds(clock) + operatorNewsSeconds),
       async close () {
         clearInterval(upkeep)
         await news.stop()

@@ -31,7 +31,7 @@ export function limitHandlers (app: FastifyInstance): void {
 
 export function refuseOversize (app: FastifyInstance): void {
   app.addHook('onRoute', route => {
-    if (!route.schema?.body) return
+    if ([route.method].flat().every(method => method === 'GET' || method === 'HEAD')) return
     route.preValidation = [...[route.preValidation ?? []].flat(), ({ body }, _reply, done) => {
       done(Object.values(body ?? {}).flat().length > requestLimits.parameters ? new AuthError('invalid_request') : undefined)
     }]

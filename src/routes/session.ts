@@ -104,28 +104,30 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, returnTo: r
     const returnTo = wanted === undefined ? '/auth/login' : loadReturnTo(wanted, rules)
     if (returnTo === undefined) throw new AuthError('invalid_return_to')
 
-    const ended = await endPresented(request, everywhere === true || everywhere === 'true')
-    if (ended) audit(request, 'logged_out', ended)
+    const [sid, ...others] = await endPresented(request, everywhere === true || everywhere === 'true')
+    if (sid !== undefined) audit(request, 'logged_out', { sid, sessions: others.length + 1 })
+    for (const other of others) audit(request, 'session_ended', { sid: other, by: sid })
     cookies.clear(reply)
     return isForm ? reply.redirect(returnTo, 303) : reply.code(204).send()
   })
 
   /**
    * Whoever asks to be signed out is, by what they still hold: the access token may be over, the refresh token alive. The
-   * session that is presented goes last: who has to try again must still be known by it.
+   * sessions that are presented go last: who has to try again must still be known by them. Gives back the ids of those that
+   * ended, the presented ones first.
    */
-  async function endPresented (request: FastifyRequest, everywhere: boolean): Promise<{ sid: string, sessions: number } | undefined> {
+  async function endPresented (request: FastifyRequest, everywhere: boolean): Promise<string[]> {
     const claims = unless400(() => verifier.verify(presentedToken(request, cookies).token))
     const issued = claims ?? unless400(() => verifier.verifyIssued(presentedToken(request, cookies).token))
     const refreshToken = cookies.readRefresh(request)
     const held = refreshToken === undefined ? undefined : await sessions.findByToken(refreshToken)
     const subject = claims?.sub ?? (held && subjectOf(held.identity))
-    const sid = issued?.sid ?? held?.id
+    const presented = [...(held ? [held.id] : []), ...(issued && issued.sid !== held?.id ? [issued.sid] : [])]
 
-    const others = everywhere && subject !== undefined ? await sessions.endAll(subject, sid) : []
+    const others = everywhere && subject !== undefined ? await sessions.endAll(subject, presented) : []
     if (refreshToken !== undefined) await sessions.endByToken(refreshToken)
-    if (issued && issued.sid !== held?.id) await sessions.endOf(issued)
-    return sid === undefined ? undefined : { sid, sessions: others.length + 1 }
+    const hadEnded = issued && issued.sid !== held?.id && !await sessions.endOf(issued)
+    return [...presented.filter(sid => !(hadEnded && sid === issued.sid)), ...others]
   }
 }
 

@@ -120,6 +120,10 @@ export class EmbeddedStore implements Store {
     return this.#write(() => this.#increment(`counters/${counter}`))
   }
 
+  now (): number {
+    return epochSeconds(this.#clock)
+  }
+
   async ping (): Promise<void> {
     this.#lmdb.assertNotHeldUp()
     this.#lmdb.read(() => this.#live('format'))

@@ -132,6 +132,10 @@ export class RedisStore implements Store {
     return this.#ask(redis => redis.incr(`counters/${counter}`))
   }
 
+  now (): number {
+    return Math.floor((performance.now() + this.#clockOffsetMs) / 1000)
+  }
+
   async ping (): Promise<void> {
     await this.#ask(redis => redis.ping())
   }

@@ -27,6 +27,8 @@ export interface Store {
   newsAfter (after: number): Promise<{ last: number, news: string[] }>
   /** 1, 2, 3 … : no number twice, on any number of replicas. */
   count (counter: string): Promise<number>
+  /** Epoch seconds by the clock that all processes on this store have in common: this machine's, or that of Redis. */
+  now (): number
   /** Rejects when the store cannot serve. */
   ping (): Promise<void>
   /** How many of the seconds since `since` the store could not be reached. */

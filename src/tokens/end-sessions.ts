@@ -50,15 +50,15 @@ const skewSeconds = 60
 const atOnce = 1_000
 
 /**
- * Ends everybody's sessions. One line of news stops all that began before a time, which is taken from the sessions
- * themselves, so that only the clocks they were started by count. Then the records go, so that nothing brings them back.
+ * Ends everybody's sessions. One line of news stops all that began before a time: now, or what the sessions themselves say
+ * if that is later, so that it does not matter whether our clock is right. Then the records go, so that nothing brings them back.
  * Who signs in while it runs may be signed out as well; who signs in afterwards stays.
  * @throws StoreError: it can be done again
  */
 export async function endEveryone ({ store, revocations, config, clock }: EndOptions): Promise<void> {
   const now = epochSeconds(clock)
   const [places, latest, until] = [await store.count('status'), now + skewSeconds, now + revokedSeconds(config)]
-  let before = 0
+  let before = Math.min(now, store.now()) + 1
   for await (const [, text] of store.walk(sessionsFolder)) {
     const startedAt = sessionOf(text)?.startedAt ?? 0
     if (startedAt <= latest) before = Math.max(before, startedAt + 1)

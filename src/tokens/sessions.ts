@@ -3,7 +3,7 @@ import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
 import { epochSeconds, StoreError, type Clock, type Store } from '../stores/store.ts'
 import { subjectOf, type AdmittedIdentity } from './access-tokens.ts'
-import type { AccessTokenClaims } from './claims.ts'
+import { backdatedSeconds, type AccessTokenClaims } from './claims.ts'
 import { endEveryone, endSession, endSessions } from './end-sessions.ts'
 import { hashOf, subjectIdOf, type RefreshToken, type RefreshTokens } from './refresh-tokens.ts'
 import type { Revocations } from './revocations.ts'
@@ -132,15 +132,20 @@ export class Sessions {
     return (await this.#endThose(subject, id => id === sessionId)).length > 0
   }
 
-  /** Ends every session of a subject but perhaps one; gives back the ids of those that lived. @throws StoreError */
-  async endAll (subject: string, except?: string): Promise<string[]> {
-    return this.#endThose(subject, id => id !== except)
+  /** Ends every session of a subject but some; gives back the ids of those that lived. @throws StoreError */
+  async endAll (subject: string, except: string[] = []): Promise<string[]> {
+    return this.#endThose(subject, id => !except.includes(id))
   }
 
-  /** Ends the session that an access token names, whether or not it is still in the store. @throws StoreError */
-  async endOf ({ sub, sid, status }: Pick<AccessTokenClaims, 'sub' | 'sid' | 'status'>): Promise<void> {
-    if (await this.end(sub, sid)) return
-    await endSession(this.#options, subjectIdOf(sub), { id: sid, ...(status && { statusIndex: indexOfPlace(status.status_list) }) })
+  /** Ends the session that an access token names, whether or not it is still in the store: false if it had ended. @throws StoreError */
+  async endOf (claims: Pick<AccessTokenClaims, 'sub' | 'sid' | 'status' | 'auth_time' | 'iat'>): Promise<boolean> {
+    const { sub, sid, status, auth_time: startedAt, iat } = claims
+    if (await this.end(sub, sid)) return true
+    if (this.#options.revocations.has(claims)) return false
+    // A record that is gone before its time went with a store that lost its last writes, and then the place may be somebody else's.
+    const wasOver = this.#expiryOf({ startedAt, rotatedAt: iat + backdatedSeconds }) <= this.#now()
+    await endSession(this.#options, subjectIdOf(sub), { id: sid, ...(wasOver && status && { statusIndex: indexOfPlace(status.status_list) }) })
+    return true
   }
 
   /** The session that a refresh token was issued for, lately or long ago, if it is in the store. @throws StoreError */
@@ -250,7 +255,7 @@ export class Sessions {
   }
 
   /** The earlier of the idle and the absolute end. */
-  #expiryOf ({ startedAt, rotatedAt }: SessionRecord): number {
+  #expiryOf ({ startedAt, rotatedAt }: Pick<SessionRecord, 'startedAt' | 'rotatedAt'>): number {
     const { sessionIdleSeconds, sessionMaxSeconds } = this.#options.config
     return Math.min(Math.floor(rotatedAt) + sessionIdleSeconds, startedAt + sessionMaxSeconds)
   }

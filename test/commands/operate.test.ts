@@ -1,4 +1,6 @@
 import { createPublicKey } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { keysCommand } from '../../src/commands/keys.ts'
 import { operate } from '../../src/commands/operate.ts'
@@ -194,4 +196,30 @@ t.test('a command makes no keys where a service has not made them', async t => {
   const err = t.capture(process.stderr, 'write')
   t.equal(await keysCommand({ DATA_DIR: dataDir }, ['list']), 1)
   t.match(String(err()[0]?.args[0]), 'there are no keys yet: start the service first')
+})
+
+t.test('a command makes no secret where the service has it elsewhere', async t => {
+  const { config: { dataDir } } = await openTestState(t, { SECRET: 'a secret of thirty-two characters!' })
+  const err = t.capture(process.stderr, 'write')
+  t.equal(await keysCommand({ DATA_DIR: dataDir }, ['list']), 1)
+  t.match(String(err()[0]?.args[0]), 'set SECRET as the service has it')
+  t.notOk(existsSync(join(dataDir, 'secret')))
+})
+
+t.test('R77 what an operator does is logged once, also where it is heard again or the operator\'s clock is behind', async t => {
+  const { dataDir, log, app } = await listeningTestApp(t)
+  const ended = () => audited(log()).map(({ audit, sid, by }) => [audit, sid, by])
+  const operator = await openTestState(t, { DATA_DIR: dataDir }, { startAt: -300 })
+  await operator.tellServices('session_ended', { sid: 'one' })
+  await eventually('it is logged', () => ended().length === 1)
+  const { news } = await operator.store.newsAfter(0)
+  for (const line of news.filter(line => line.startsWith('operator '))) await operator.store.announce(line, Math.floor(Date.now() / 1000) + 60)
+  await operator.tellServices('session_ended', { sid: 'two' })
+  await eventually('the next is logged', () => ended().length > 1)
+  t.same(ended(), [['session_ended', 'one', 'operator'], ['session_ended', 'two', 'operator']])
+  await app.close()
+  const later = await listeningTestApp(t, { DATA_DIR: dataDir })
+  await operator.tellServices('session_ended', { sid: 'three' })
+  await eventually('it is logged', () => audited(later.log()).length > 0)
+  t.match(audited(later.log()), [{ sid: 'three' }], 'and nothing of before its start')
 })

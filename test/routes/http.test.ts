@@ -354,6 +354,8 @@ t.test('R69 nor in a body', async t => {
     const answer = await logout(type, payload)
     t.equal(answer.statusCode, 400)
     t.equal(answer.json().code, 'invalid_request')
+    const unread = await app.inject({ method: 'POST', url: '/auth/refresh', headers: { 'content-type': type, origin: url }, payload })
+    t.equal(unread.json().code, 'invalid_request')
   }
 })
 

@@ -457,3 +457,24 @@ t.test('while the store is away, whoever is signed in passes the sign-in page wi
   t.equal(refreshToken(), before)
   t.ok(browser.cookies.has('handstamp'))
 })
+
+t.test('R77 a sign-out names every session it ended, and only those', async t => {
+  const { app, url, browser, token, refreshToken, log } = await scene(t)
+  const [one, two] = [token(), refreshToken()]
+  const other = new Browser(app, url)
+  await devSignIn(other, 'grace@example.com')
+  const [its, third] = [other.cookies.get('handstamp') ?? '', new Browser(app, url)]
+  await devSignIn(third, 'grace@example.com')
+  const sid = (text: string) => decodeJwt(text)['sid']
+  const logout = (cookie: string, everywhere = false) =>
+    app.inject({ method: 'POST', url: '/auth/logout', headers: { cookie, origin: url }, payload: { everywhere } })
+  const lines = () => audited(log()).slice(3).map(({ audit, sid, by, sessions }) => [audit, sid, by ?? sessions])
+
+  await logout(`handstamp=${one}; handstamp-refresh=${other.cookies.get('handstamp-refresh') ?? ''}`)
+  t.same(lines(), [['logged_out', sid(its), 2], ['session_ended', sid(one), sid(its)]])
+  for (let time = 0; time < 3; time++) await logout(`handstamp=${one}; handstamp-refresh=${two}`)
+  t.equal(lines().length, 2, 'it had ended')
+  await logout(`handstamp=${one}; handstamp-refresh=${third.cookies.get('handstamp-refresh') ?? ''}`, true)
+  t.same(lines().slice(2), [['logged_out', sid(third.cookies.get('handstamp') ?? ''), 1]])
+  t.equal((await browser.visit('/auth/refresh', post)).status, 401)
+})

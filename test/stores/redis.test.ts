@@ -6,6 +6,7 @@ import { StoreError } from '../../src/stores/store.ts'
 import { freePort, temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { redisServer } from '../helpers/redis-server.ts'
+import { ada, openTestState } from '../helpers/state.ts'
 import { replicas } from '../tokens/replicas.ts'
 import { conformance } from './conformance.ts'
 
@@ -369,5 +370,20 @@ t.test('a walk gives no entry twice, though SCAN may while the table shrinks', a
       if (seen.push(key) === 900) await Promise.all(keys.slice(200).map(gone => store.remove(gone)))
     }
     t.equal(new Set(seen).size, seen.length)
+  }
+})
+
+t.test('R56 the clock of whoever ends everybody\'s sessions does not matter', async t => {
+  for (const off of [-3_600, -30, 30, 3_600]) {
+    await shared.client.flushall()
+    const env = { REDIS_URL: shared.url, SECRET: 'a secret of thirty-two characters!' }
+    const service = await openTestState(t, env)
+    const { id, startedAt, refreshToken } = await service.sessions.start(ada, 0)
+    await (await openTestState(t, env, { startAt: off })).sessions.endEveryone()
+    await eventually('it is known', () => service.revocations.has({ sid: id, auth_time: startedAt }))
+    const later = await service.sessions.start(ada, 0)
+    t.notOk(service.revocations.has({ sid: later.id, auth_time: later.startedAt }), `${off}`)
+    t.ok(await service.sessions.refresh(later.refreshToken))
+    await t.rejects(service.sessions.refresh(refreshToken), { code: 'invalid_refresh_token' })
   }
 })

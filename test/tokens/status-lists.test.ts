@@ -158,12 +158,25 @@ t.test('L25 after a clock was set back, a session that ends is in its list all t
 })
 
 t.test('R52 a session that was over when it ended is in its list by what its access token says', async t => {
-  const { read, start, sessions, store, travel } = await scene(t)
-  const { id, statusIndex = 0 } = await start()
-  for await (const [key] of store.walk('sessions/')) await store.remove(key)
-  await sessions.endOf({ sub: 'dev|7', sid: id, status: { status_list: statusPlace('https://a.test', statusIndex) } })
+  const { read, start, sessions, travel, now } = await scene(t, { SESSION_IDLE_TTL: '1m', TOKEN_TTL: '10m' })
+  const { id, startedAt, statusIndex = 0 } = await start()
+  travel(61)
+  const status = { status_list: statusPlace('https://a.test', statusIndex) }
+  await sessions.endOf({ sub: 'dev|7', sid: id, status, auth_time: startedAt, iat: now() - 66 })
   travel(1)
   t.same((await read(0)).set, [statusIndex])
+})
+
+t.test('L18 a session whose record went with the store\'s last writes takes nobody else\'s place', async t => {
+  const { read, start, sessions, revocations, store, now } = await scene(t)
+  const { id, startedAt, statusIndex = 0 } = await start()
+  for await (const [key] of store.walk('sessions/')) await store.remove(key)
+  await store.put('counters/status', String(statusIndex - 1))
+  const other = await start()
+  t.equal(other.statusIndex, statusIndex)
+  await sessions.endOf({ sub: 'dev|7', sid: id, status: { status_list: statusPlace('https://a.test', statusIndex) }, auth_time: startedAt, iat: now() - 5 })
+  t.ok(revocations.has({ sid: id, auth_time: startedAt }))
+  t.same((await read(0)).set, [])
 })
 
 t.test('a list that could not be made is made when it is asked for again', async t => {
