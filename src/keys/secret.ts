@@ -1,6 +1,6 @@
 import { chmodSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { KeyRingError } from './key-ring.ts'
+import { StoreError } from '../stores/store.ts'
 import { randomId } from './randomness.ts'
 
 const placeIn = (folder: string): string => join(folder, 'secret')
@@ -14,10 +14,10 @@ function readSecret (folder: string): string | undefined {
   }
 }
 
-/** The secret that a service keeps in the data folder, for a command beside it. @throws KeyRingError where it has another place */
+/** The secret that a service keeps in the data folder, for a command beside it. @throws StoreError where it has another place */
 export function foundSecret (folder: string): string {
   const secret = readSecret(folder)
-  if (secret === undefined) throw new KeyRingError(`no secret is kept in ${folder}: set SECRET as the service has it`)
+  if (secret === undefined) throw new StoreError(`no secret is kept in ${folder}: set SECRET as the service has it`)
   return secret
 }
 

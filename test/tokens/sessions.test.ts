@@ -500,11 +500,16 @@ async function ofLater ({ store, place }: { store: TestState['store'], place: st
   return later
 }
 
-t.test('refreshes that race for a place in the status lists agree on one', async t => {
+/** A session from before TOKEN_STATUS was turned on. */
+async function sinceStatus (t: Teardown) {
   const DATA_DIR = temporaryFolder(t)
   const before = await scene(t, { DATA_DIR })
   await before.close()
-  const { sessions, store } = await openTestState(t, { DATA_DIR, TOKEN_STATUS: 'true' })
+  return { before, ...await openTestState(t, { DATA_DIR, TOKEN_STATUS: 'true' }) }
+}
+
+t.test('refreshes that race for a place in the status lists agree on one', async t => {
+  const { before, sessions, store } = await sinceStatus(t)
   let token = before.first
   const places: unknown[] = []
   for (let generation = 0; generation < 3; generation++) {
@@ -516,10 +521,7 @@ t.test('refreshes that race for a place in the status lists agree on one', async
 })
 
 t.test('a refresh that is overtaken takes the place that the other one stored', async t => {
-  const DATA_DIR = temporaryFolder(t)
-  const before = await scene(t, { DATA_DIR })
-  await before.close()
-  const { sessions, store } = await openTestState(t, { DATA_DIR, TOKEN_STATUS: 'true' })
+  const { before, sessions, store } = await sinceStatus(t)
   const { count } = store
   let other: number | undefined
   store.count = async counter => {
@@ -533,10 +535,7 @@ t.test('a refresh that is overtaken takes the place that the other one stored', 
 })
 
 t.test('a place is not given to a session that ended meanwhile', async t => {
-  const DATA_DIR = temporaryFolder(t)
-  const before = await scene(t, { DATA_DIR })
-  await before.close()
-  const { sessions, store } = await openTestState(t, { DATA_DIR, TOKEN_STATUS: 'true' })
+  const { before, sessions, store } = await sinceStatus(t)
   const { count } = store
   store.count = async counter => {
     await sessions.endAll('dev|7')
