@@ -11,7 +11,8 @@ import { open, publicUrl, refreshing } from './handstamp.ts'
 import { ada } from './servers/ada.ts'
 
 const secret = 'a-secret-of-a-bench-that-nobody-else-needs-to-know'
-const people = 2_048
+/** More than are ever under way, though a machine stops for a while. */
+const people = 8_192
 const device = 506
 
 const browsers = ({ sessions }: State): Promise<Dialogue[]> => Promise.all(Array.from({ length: people }, async (_, person) =>
