@@ -54,7 +54,9 @@ export async function openState (config: Config, options: StateOptions): Promise
   const secrets = config.secrets ?? [joins ? foundSecret(config.dataDir) : keptSecret(config.dataDir)]
   const store = await openStore(config, clock, onStore)
   try {
-    const news = new News(store, () => {}) // the store says itself when it is away
+    const news = new News(store, error => {
+      if (!(error instanceof StoreError)) onProblem('news could not be understood', error) // the store says itself when it is away
+    })
     const keys = await KeyRing[joins ? 'join' : 'open']({
       store,
       box: secretBox(secrets, 'signing-keys'),

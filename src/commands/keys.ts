@@ -1,25 +1,23 @@
 import type { Environment } from '../config/environment.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
-import { operate, table, timeOf, UsageError } from './operate.ts'
+import { operate, table, timeOf, UsageError, type Step } from './operate.ts'
 
 export const keysUsage = 'handstamp keys list | rotate [--force] | revoke <kid> | export --pem [<kid>]'
 
 /** Shows and changes the keys that sign. */
-export function keysCommand (env: Environment, [verb = '', ...args]: string[]): Promise<number> {
-  return operate(env, async ({ keys }) => {
-    const [first, ...more] = args
-    if (verb === 'list' && first === undefined) return keyTable(keys)
-    if (verb === 'rotate' && (first === undefined || first === '--force') && more.length === 0) {
-      await keys.rotate(first === '--force')
-      return keyTable(keys)
-    }
-    if (verb === 'revoke' && first !== undefined && more.length === 0) {
-      await keys.revoke(first)
-      return keyTable(keys)
-    }
-    if (verb === 'export' && first === '--pem' && more.length <= 1) return publicPems(keys, more[0])
-    throw new UsageError(`usage: ${keysUsage}`)
-  })
+export const keysCommand = (env: Environment, words: string[]): Promise<number> => operate(env, keysUsage, stepOf(words))
+
+function stepOf ([verb, first, ...more]: string[]): Step | undefined {
+  if (verb === 'export' && first === '--pem' && more.length <= 1) return ({ keys }) => publicPems(keys, more[0])
+  if (more.length > 0) return undefined
+  if (verb === 'list' && first === undefined) return ({ keys }) => keyTable(keys)
+  if (verb === 'rotate' && (first === undefined || first === '--force')) return changing(keys => keys.rotate(first === '--force'))
+  return verb === 'revoke' && first !== undefined ? changing(keys => keys.revoke(first)) : undefined
+}
+
+const changing = (change: (keys: KeyRing) => Promise<void>): Step => async ({ keys }) => {
+  await change(keys)
+  return keyTable(keys)
 }
 
 const keyTable = (keys: KeyRing): string => table(['STATE', 'KID', 'ALG', 'PUBLISHED', 'SIGNS FROM', 'SIGNED UNTIL'],

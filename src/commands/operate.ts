@@ -10,12 +10,17 @@ import { explainProblems } from './explain.ts'
 /** What an operator typed does not fit the command. */
 export class UsageError extends Error {}
 
+/** What a command does with the state; gives back what it prints. */
+export type Step = (state: State) => Promise<string> | string
+
 /**
- * Runs one step on the keys and sessions that the service uses, also while it runs: it hears of what changes.
- * Problems go to stderr; the exit code is 1 for them, 2 for words that do not fit.
+ * Runs one step on the keys and sessions that the service uses, also while it runs: it hears of what changes, also if the
+ * step fails half way. Problems go to stderr; the exit code is 1 for them, 2 for words that do not fit.
+ * @param step undefined where the words fit none
  */
-export async function operate (env: Environment, step: (state: State) => Promise<string>): Promise<number> {
+export async function operate (env: Environment, usage: string, step: Step | undefined): Promise<number> {
   try {
+    if (!step) throw new UsageError(`usage: ${usage}`)
     const config = loadConfig(env)
     if (!config.redisUrl && !existsSync(join(config.dataDir, 'handstamp.mdb'))) {
       throw new StoreError(`there is no store in ${config.dataDir}: start the service first, or set DATA_DIR`)
@@ -23,12 +28,14 @@ export async function operate (env: Environment, step: (state: State) => Promise
     const warn = (text: string) => { process.stderr.write(`handstamp: ${text}\n`) }
     const done: Array<Parameters<State['tellServices']>> = []
     const state = await openState(config, { clock: Date.now, joins: true, onProblem: warn, onEvent: (...event) => { done.push(event) } })
-    try {
-      process.stdout.write(await step(state))
+    const tellServices = async () => {
       for (const [event, facts] of done) {
         warn([event, ...Object.values(facts)].join(' '))
         await state.tellServices(event, facts)
       }
+    }
+    try {
+      process.stdout.write(await Promise.resolve(step(state)).finally(tellServices))
       return 0
     } finally {
       await state.close()

@@ -1,29 +1,33 @@
 import type { Environment } from '../config/environment.ts'
 import { deviceName } from '../login/device.ts'
+import type { State } from '../state.ts'
 import { subjectOf } from '../tokens/access-tokens.ts'
 import type { Session, Sessions } from '../tokens/sessions.ts'
-import { operate, table, timeOf, UsageError } from './operate.ts'
+import { operate, table, timeOf, type Step } from './operate.ts'
 
 export const sessionsUsage = 'handstamp sessions list [<sub>] | end <sub> | end --all'
 
 /** Shows and ends sessions. A subject is the `sub` of a token: provider|subject. */
-export function sessionsCommand (env: Environment, [verb = '', ...args]: string[]): Promise<number> {
-  return operate(env, async ({ sessions, tellServices }) => {
-    const [subject] = args
-    if (args.length > 1 || (verb === 'list' && subject?.startsWith('-'))) throw new UsageError(`usage: ${sessionsUsage}`)
-    if (verb === 'list') return sessionTable(subject === undefined ? await everySession(sessions) : await sessions.list(subject))
-    if (verb === 'end' && subject === '--all') {
-      await sessions.endEveryone()
-      await tellServices('all_sessions_ended', {})
-      return 'every session has ended\n'
-    }
-    if (verb === 'end' && subject !== undefined && !subject.startsWith('-')) {
-      const ended = await sessions.endAll(subject)
-      for (const sid of ended) await tellServices('session_ended', { sid })
-      return `${ended.length} ${ended.length === 1 ? 'session has' : 'sessions have'} ended\n`
-    }
-    throw new UsageError(`usage: ${sessionsUsage}`)
-  })
+export const sessionsCommand = (env: Environment, words: string[]): Promise<number> => operate(env, sessionsUsage, stepOf(words))
+
+function stepOf ([verb, subject, ...more]: string[]): Step | undefined {
+  if (more.length > 0) return undefined
+  if (verb === 'end' && subject === '--all') return endEveryone
+  if (subject?.startsWith('-')) return undefined
+  if (verb === 'list') return async ({ sessions }) => sessionTable(subject === undefined ? await everySession(sessions) : await sessions.list(subject))
+  return verb === 'end' && subject !== undefined ? state => endAll(state, subject) : undefined
+}
+
+async function endEveryone ({ sessions, tellServices }: State): Promise<string> {
+  await sessions.endEveryone()
+  await tellServices('all_sessions_ended', {})
+  return 'every session has ended\n'
+}
+
+async function endAll ({ sessions, tellServices }: State, subject: string): Promise<string> {
+  const ended = await sessions.endAll(subject)
+  for (const sid of ended) await tellServices('session_ended', { sid })
+  return `${ended.length} ${ended.length === 1 ? 'session has' : 'sessions have'} ended\n`
 }
 
 async function everySession (sessions: Sessions): Promise<Session[]> {

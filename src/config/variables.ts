@@ -1,3 +1,4 @@
+import { maxTokenSeconds } from '../tokens/claims.ts'
 import * as read from './values.ts'
 
 /** One environment variable: what it means and how its text becomes a value. */
@@ -133,7 +134,7 @@ export const variables = {
     description: 'How long an access token lives, at most `1d`',
     example: '10m',
     default: '10m',
-    read: read.duration(1, 86_400)
+    read: read.duration(1, maxTokenSeconds)
   }),
   TOKEN_CLAIMS: variable({
     description: 'Static claims for every token, a JSON object; may not replace ours',

@@ -19,6 +19,8 @@ export interface MembershipsOptions {
 /** So long a provider that is out of reach ends nobody's session; longer would keep those who have left. */
 const patienceSeconds = 24 * 3_600
 const notedEverySeconds = 3_600
+/** Well below the grace of a refresh token, in which whoever waits for this has to come again if the answer is late. */
+const answerWithinMs = 5_000
 
 /** With RECHECK_MEMBERSHIP: whoever has left the organisation, group or guild since the login loses the session. */
 export class Memberships {
@@ -47,8 +49,8 @@ export class Memberships {
     const { checkedAt, ...grant } = JSON.parse(text) as KeptGrant
     const now = epochSeconds(clock)
     try {
-      const living = await provider.recheck(grant)
-      const worthNoting = living.accessToken !== grant.accessToken || now - checkedAt > notedEverySeconds
+      const living = await withinReach(provider.recheck(grant))
+      const worthNoting = living.accessToken !== grant.accessToken || now - checkedAt > notedEverySeconds || !box.isNewest(kept, id)
       return worthNoting ? this.keep(id, living) : kept
     } catch (error) {
       if (error instanceof AuthError && error.code === 'email_not_allowed') throw error
@@ -57,4 +59,11 @@ export class Memberships {
       return kept
     }
   }
+}
+
+function withinReach<Answer> (answer: Promise<Answer>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new AuthError('provider_timeout')), answerWithinMs)
+    answer.then(resolve, reject).finally(() => clearTimeout(late))
+  })
 }

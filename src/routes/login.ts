@@ -15,10 +15,11 @@ import { audit } from '../plugins/log.ts'
 import { counted } from '../plugins/request-limits.ts'
 import type { CallbackAnswer, PassedOn, Provider } from '../providers/provider.ts'
 import type { Store } from '../stores/store.ts'
-import type { AccessTokens, IssuedToken } from '../tokens/access-tokens.ts'
+import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { RefreshedSession, Sessions } from '../tokens/sessions.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
 import { refuseUnlessNavigation } from './navigation.ts'
+import { orEnd } from './refresh-session.ts'
 import type { RoutePlugin } from './route-plugin.ts'
 import { answerParameter, noBody, problems, jsonBody } from './schemas.ts'
 import { tokenResponse } from './user.ts'
@@ -149,8 +150,11 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
     const email = admitEmail(identity, options.emails, provider.emailDomains)
     const kept = grant && options.memberships?.keep(provider.id, grant)
     const session = await options.sessions.start({ ...identity, email }, deviceOf(request.headers['user-agent']), kept)
-    const issued = await issue(session)
-    await endReplaced(request, session)
+    const issued = await orEnd(session, options.sessions, async () => {
+      const token = await options.accessTokens.issue(session)
+      await endReplaced(request, session)
+      return token
+    })
 
     flows.end(reply, flow)
     cookies.set(reply, issued, session)
@@ -159,16 +163,6 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
       return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(tokenResponse(issued)))
     }
     return reply.redirect(flow.returnTo ?? returnToRules.fallback, 303)
-  }
-
-  /** A session without a token is of use to nobody: it would only stand in the list. */
-  async function issue (session: RefreshedSession): Promise<IssuedToken> {
-    try {
-      return await options.accessTokens.issue(session)
-    } catch (error) {
-      await options.sessions.endByToken(session.refreshToken)
-      throw error
-    }
   }
 
   /** The session this browser had is out of reach now: it ends, rather than wait for its time. */

@@ -4,7 +4,7 @@ import type { SessionCookies } from '../login/cookies.ts'
 import { audit } from '../plugins/log.ts'
 import type { AccessTokens, IssuedToken } from '../tokens/access-tokens.ts'
 import { SessionEnded } from '../tokens/session-ended.ts'
-import type { Sessions } from '../tokens/sessions.ts'
+import type { RefreshedSession, Sessions } from '../tokens/sessions.ts'
 
 export interface RefreshOptions {
   sessions: Sessions
@@ -23,13 +23,26 @@ export async function refreshSession (
 ): Promise<IssuedToken> {
   try {
     const refreshed = await sessions.refresh(refreshToken)
-    const issued = await accessTokens.issue(refreshed)
+    const issued = await orEnd(refreshed, sessions, () => accessTokens.issue(refreshed))
     cookies.set(reply, issued, refreshed)
     return issued
   } catch (error) {
     if (error instanceof AuthError) cookies.clear(reply)
     if (error instanceof SessionEnded) auditEnd(request, error)
     throw error
+  }
+}
+
+/**
+ * The last step of a login or a refresh. A session that it cannot hand out is of use to nobody: it would only stand in the list.
+ * @throws SessionEnded for an AuthError of the step, or whatever else it throws
+ */
+export async function orEnd<Result> (session: RefreshedSession, sessions: Sessions, step: () => Promise<Result>): Promise<Result> {
+  try {
+    return await step()
+  } catch (error) {
+    await sessions.endByToken(session.refreshToken)
+    throw error instanceof AuthError ? new SessionEnded(session, error) : error
   }
 }
 

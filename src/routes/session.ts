@@ -44,6 +44,7 @@ const refreshSchema = {
       401: 'invalid_refresh_token',
       403: 'cross_site_request, email_not_allowed',
       429: 'rate_limited',
+      502: 'provider_error: what the session knows makes a token that is too large for a cookie; it ends',
       503: 'store_unavailable'
     })
   }
@@ -53,12 +54,16 @@ const logoutSchema = {
   operationId: 'logout',
   tags: ['session'],
   summary: 'End this session, or all of the user\'s',
-  description: 'Clears the cookies in any case. A form post is answered with a redirect.',
+  description: 'By whatever the browser or service still holds; with nothing that is good, it is signed out already. Signing ' +
+    'out clears the cookies. A form post is answered with a redirect.',
   security: [{ cookie: [] }, { refresh: [] }, { bearer: [] }],
   body: {
     type: ['object', 'null'],
     properties: {
-      everywhere: { description: 'true ends every session of the user', anyOf: [{ type: 'boolean' }, { type: 'string', enum: ['true', 'false'] }] },
+      everywhere: {
+        description: 'true ends every session of the user: by an access token that is not over, or the refresh cookie',
+        anyOf: [{ type: 'boolean' }, { type: 'string', enum: ['true', 'false'] }]
+      },
       return_to: { type: 'string' }
     }
   },

@@ -1,4 +1,4 @@
-import type { Store } from './store.ts'
+import { StoreError, type Store } from './store.ts'
 
 /** What one process tells all: other keys, sessions that ended, everybody's sessions that ended, what an operator did. */
 export type Topic = 'keys' | 'session' | 'everyone' | 'operator'
@@ -55,17 +55,25 @@ export class News {
     await this.#reading
   }
 
-  /** Everything since the last time; again from there if a listener fails, so they must not mind to hear a thing twice. */
+  /** Everything since the last time; again from there if the store fails a listener, so they must not mind to hear a thing twice. */
   async #read (): Promise<void> {
     const { last, news } = await this.#store.newsAfter(this.#last)
-    for (const line of news) {
-      const space = line.indexOf(' ')
-      await this.#listeners.get(line.slice(0, space) as Topic)?.(line.slice(space + 1))
-    }
+    for (const line of news) await this.#tell(line)
     this.#last = last
     for (const [line, expiresAt] of this.#untold) {
       await this.#store.announce(line, expiresAt)
       this.#untold.delete(line)
+    }
+  }
+
+  /** A line that a listener cannot make anything of holds up nobody. */
+  async #tell (line: string): Promise<void> {
+    const space = line.indexOf(' ')
+    try {
+      await this.#listeners.get(line.slice(0, space) as Topic)?.(line.slice(space + 1))
+    } catch (error) {
+      if (error instanceof StoreError) throw error
+      this.#onProblem(error)
     }
   }
 }

@@ -25,3 +25,6 @@ export const reservedClaims = new Set(['iss', 'sub', 'aud', 'client_id', 'iat', 
 
 /** `iat` is so much before now: verifiers with no leeway refuse a token from the future, and clocks differ by a few seconds. */
 export const backdatedSeconds = 5
+
+/** The longest TOKEN_TTL there can be. */
+export const maxTokenSeconds = 86_400

@@ -17,12 +17,19 @@ type Ending = Pick<SessionRecord, 'statusIndex'> & { id: string }
 
 /**
  * News of it stops its access tokens, and without its record there is no refresh. In this order, so that what fails
- * half way is found again.
+ * half way is found again: a record that could not be removed is refused for as long as it may live.
  * @throws StoreError
  */
 export async function endSession ({ store, revocations, config, clock }: EndOptions, subjectId: string, { id, statusIndex }: Ending): Promise<void> {
-  await revocations.revoke({ id, until: epochSeconds(clock) + revokedSeconds(config), ...(statusIndex !== undefined && { statusIndex }) })
-  await store.remove(folderOf(subjectId) + id)
+  const now = epochSeconds(clock)
+  const ended = { id, until: now + revokedSeconds(config), ...(statusIndex !== undefined && { statusIndex }) }
+  await revocations.revoke(ended)
+  try {
+    await store.remove(folderOf(subjectId) + id)
+  } catch (error) {
+    await revocations.revoke({ ...ended, until: now + config.sessionMaxSeconds }).catch(() => {}) // it is told when the store is back
+    throw error
+  }
 }
 
 /**
@@ -45,24 +52,20 @@ export async function endSessions (
   return ended.flat()
 }
 
-/** The clocks of replicas differ by less: what seems to have begun later is ended by itself. */
-const skewSeconds = 60
 const atOnce = 1_000
 
 /**
- * Ends everybody's sessions. One line of news stops all that began before a time: now, or what the sessions themselves say
- * if that is later, so that it does not matter whether our clock is right. Then the records go, so that nothing brings them back.
- * Who signs in while it runs may be signed out as well; who signs in afterwards stays.
+ * Ends everybody's sessions. One line of news stops all that began before this second; those that say they began later, by
+ * a clock that is ahead of ours, are ended one by one. Then the records go, so that nothing brings them back.
+ * Who signs in while it runs may be signed out as well; who signs in afterwards stays, unless by a clock that is behind.
  * @throws StoreError: it can be done again
  */
 export async function endEveryone ({ store, revocations, config, clock }: EndOptions): Promise<void> {
-  const now = epochSeconds(clock)
-  const [places, latest, until] = [await store.count('status'), now + skewSeconds, now + revokedSeconds(config)]
-  let before = Math.min(now, store.now()) + 1
-  for await (const [, text] of store.walk(sessionsFolder)) {
-    const startedAt = sessionOf(text)?.startedAt ?? 0
-    if (startedAt <= latest) before = Math.max(before, startedAt + 1)
-  }
+  const now = Math.max(epochSeconds(clock), store.now())
+  const [places, until] = [await store.count('status'), now + revokedSeconds(config)]
+  const before = Math.min(epochSeconds(clock), store.now()) + 1
+  const ahead = new Set<string>()
+  for await (const [key, text] of store.walk(sessionsFolder)) if (!((sessionOf(text)?.startedAt ?? Infinity) < before)) ahead.add(key)
   await revocations.revokeEveryone(before, places, now + config.sessionMaxSeconds)
   // Sign-ins that were under way are in the store then, and later ones begin later: times have no smaller unit.
   await wait(1_000)
@@ -71,11 +74,11 @@ export async function endEveryone ({ store, revocations, config, clock }: EndOpt
   for await (const [key, text] of store.walk(sessionsFolder)) {
     // A record of a newer version is ended as well, though it cannot be read.
     const { startedAt = Infinity, statusIndex } = sessionOf(text) ?? {}
-    const [hasBegunBefore, isListed] = [startedAt < before, (statusIndex ?? 0) <= places]
-    const hasBegunSince = !hasBegunBefore && startedAt <= latest && (statusIndex === undefined || !isListed)
-    if (hasBegunSince) continue
+    const [isRefused, isListed] = [startedAt < before, statusIndex !== undefined && statusIndex <= places]
+    if (!isRefused && !isListed && !ahead.has(key)) continue // it has begun since
     const end = async () => {
-      if (!hasBegunBefore || !isListed) await revocations.revoke({ id: sessionIdOf(key), until, ...(statusIndex !== undefined && { statusIndex }) })
+      const isUnheardOf = !isRefused || (statusIndex !== undefined && !isListed)
+      if (isUnheardOf) await revocations.revoke({ id: sessionIdOf(key), until, ...(statusIndex !== undefined && { statusIndex }) })
       await store.remove(key)
     }
     if (ending.push(end()) < atOnce) continue

@@ -14,6 +14,8 @@ export interface EndedSession {
 /** An end is remembered until the last access token is over, and an hour more: for a clock that jumps, or a TOKEN_TTL that was longer. */
 export const revokedSeconds = ({ token }: { token: { ttlSeconds: number } }): number => token.ttlSeconds + 3_600
 
+const forgetEverySeconds = 60
+
 /**
  * Sessions that ended before their access tokens did, on any replica. Every request depends on it, so the answer comes from
  * memory; news carries it to the others and over a restart. Keys are session ids, never a token's text: a signature
@@ -25,6 +27,8 @@ export class Revocations {
   readonly #ended = new Map<string, EndedSession>()
   #everyoneBefore = 0
   #everyoneUpTo = -1
+  /** When those that are over are forgotten next. */
+  #forgetAt = 0
   #revision = 0
 
   constructor (news: News, clock: Clock) {
@@ -71,12 +75,11 @@ export class Revocations {
 
   #end (session: EndedSession): void {
     const now = epochSeconds(this.#clock)
-    // In the order they ended, so those that are over come first.
-    for (const [id, { until }] of this.#ended) {
-      if (until > now) break
-      this.#ended.delete(id)
+    if (now >= this.#forgetAt) {
+      for (const [id, { until }] of this.#ended) if (until <= now) this.#ended.delete(id)
+      this.#forgetAt = now + forgetEverySeconds
     }
-    if (session.until <= now || this.#ended.has(session.id)) return
+    if (session.until <= Math.max(now, this.#ended.get(session.id)?.until ?? 0)) return
     this.#ended.set(session.id, session)
     this.#revision++
   }

@@ -1,7 +1,7 @@
 import { AuthError } from '../errors.ts'
 import type { Session } from './sessions.ts'
 
-/** A refresh that was refused and ended the session: its token had been used before, or the person may no longer sign in. */
+/** A refusal that ended the session: its token had been used before, the person may no longer sign in, or it can have no access token. */
 export class SessionEnded extends AuthError {
   readonly session: Session
   /** Somebody has a copy of the token. */

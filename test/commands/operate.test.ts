@@ -7,6 +7,8 @@ import { operate } from '../../src/commands/operate.ts'
 import { sessionsCommand } from '../../src/commands/sessions.ts'
 import type { Environment } from '../../src/config/environment.ts'
 import { keptSecret } from '../../src/keys/secret.ts'
+import { EmbeddedStore } from '../../src/stores/embedded.ts'
+import { StoreError } from '../../src/stores/store.ts'
 import { audited, listeningTestApp, temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
 import { eventually } from '../helpers/eventually.ts'
@@ -75,6 +77,21 @@ t.test('R77 what an operator does is in the audit log of the service', async t =
   ])
   t.match(log(), `"audit":"key_rotated","kid":"${next}"`)
   t.match(log(), `"audit":"key_removed","kid":"${current}"`)
+})
+
+t.test('R77 a change of keys that was made and could not be told is in the audit log all the same', async t => {
+  const { type, published, log } = await scene(t)
+  const [, next = ''] = await published()
+  const { announce } = EmbeddedStore.prototype
+  let fails = 1
+  t.intercept(EmbeddedStore.prototype, 'announce', {
+    async value (this: EmbeddedStore, news: string, expiresAt: number) {
+      if (news.startsWith('keys') && fails-- > 0) throw new StoreError('away')
+      return announce.call(this, news, expiresAt)
+    }
+  })
+  t.match(await type(keysCommand, 'rotate', '--force'), { code: 1, err: 'away' })
+  await eventually('it is logged', () => log().includes(`"audit":"key_rotated","kid":"${next}"`))
 })
 
 t.test('R39 keys rotate waits until the next key has been published for a day, unless it is forced', async t => {
@@ -172,6 +189,7 @@ t.test('a command makes no store where there is none, and tells what is wrong wi
   const err = t.capture(process.stderr, 'write')
   t.equal(await keysCommand({ DATA_DIR: folder }, ['list']), 1)
   t.equal(await keysCommand({ DATA_DIR: folder, PORT: 'x' }, ['list']), 1)
+  t.equal(await keysCommand({ DATA_DIR: folder }, ['nonsense']), 2)
   const said = err().map(({ args: [chunk] }) => String(chunk)).join('')
   t.match(said, `there is no store in ${folder}`)
   t.match(said, 'PORT must be a whole number')
@@ -179,7 +197,7 @@ t.test('a command makes no store where there is none, and tells what is wrong wi
 
 t.test('what nobody foresaw is not explained away', async t => {
   const { env } = await openTestState(t)
-  await t.rejects(operate(env, async () => { throw new TypeError('unforeseen') }), { message: 'unforeseen' })
+  await t.rejects(operate(env, 'usage', async () => { throw new TypeError('unforeseen') }), { message: 'unforeseen' })
 })
 
 t.test('R41 a command with another secret cannot open the keys, and says so', async t => {

@@ -29,7 +29,7 @@ export class Reply {
 export const reply = (status: number, body: unknown, type?: string): Reply => new Reply(status, body, type)
 export const form = (body: string, type = 'application/x-www-form-urlencoded'): Reply => new Reply(200, body, type)
 
-/** JSON, a reply, or what makes either of a request. */
+/** JSON, a reply, or what makes either of a request, now or later. */
 export type Answer = unknown | ((request: Received) => unknown)
 
 export interface FakeProvider {
@@ -59,12 +59,12 @@ export async function fakeProvider (t: Teardown): Promise<FakeProvider> {
     const { pathname, search, searchParams } = new URL(url, fake.url)
     let body = ''
     request.on('data', chunk => { body += String(chunk) })
-    request.on('end', () => {
+    request.on('end', async () => {
       const received: Received = { method, path: pathname, query: searchParams, form: new URLSearchParams(body), headers: request.headers }
       fake.requests.push(received)
       const key = [`${method} ${pathname}${search}`, pathname + search, `${method} ${pathname}`, pathname].find(key => key in fake.answers)
       const answer = key === undefined ? reply(404, { error: 'not found' }) : fake.answers[key]
-      const given: unknown = typeof answer === 'function' ? (answer as (request: Received) => unknown)(received) : answer
+      const given: unknown = typeof answer === 'function' ? await (answer as (request: Received) => unknown)(received) : answer
       const { status, body: text, type } = given instanceof Reply ? given : reply(200, given)
       response.writeHead(status, { 'content-type': type }).end(text)
     })

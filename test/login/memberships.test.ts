@@ -1,6 +1,8 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { secretBox } from '../../src/keys/secret-box.ts'
 import { Memberships } from '../../src/login/memberships.ts'
+import type { Provider } from '../../src/providers/provider.ts'
 import { buildTestApp, temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { Browser } from '../helpers/browser.ts'
 import { fakeProvider, reply, type Answer } from '../helpers/fake-provider.ts'
@@ -60,6 +62,28 @@ t.test('R82 a provider that is out of reach ends no session for a day, and then 
   t.equal((await refresh()).status, 200)
   travel(2 * 3600)
   t.match((await refresh()).json(), { status: 401, code: 'invalid_refresh_token' })
+})
+
+t.test('R82 R48 a provider that takes its time is as one out of reach: whoever waits for it still comes within the grace', async t => {
+  const { fake, refresh, log } = await scene(t, { GITHUB_ORGS: 'one,two,acme' })
+  const late = async () => { await wait(3_000); return { state: 'pending' } }
+  for (const name of ['one', 'two']) fake.answers[`/api/user/memberships/orgs/${name}`] = late
+  const from = performance.now()
+  t.equal((await refresh()).status, 200)
+  t.ok(performance.now() - from < 7_000)
+  t.match(log(), 'a membership could not be checked again')
+  t.equal((await refresh()).status, 200, 'and the session goes on')
+})
+
+t.test('a grant is sealed anew once there is another secret', async t => {
+  const grant = { accessToken: 'gho_secret' }
+  const provider = { checksMembership: true, recheck: async () => grant } as unknown as Provider
+  const memberships = (...secrets: string[]) =>
+    new Memberships({ providers: new Map([['github', provider]]), box: secretBox(secrets, 'grants'), clock: Date.now, warn: () => {} })
+  const kept = memberships('old').keep('github', grant)
+  t.equal(await memberships('old').recheck('github', kept), kept)
+  const again = await memberships('new', 'old').recheck('github', kept)
+  t.ok(await memberships('new').recheck('github', again))
 })
 
 t.test('a check that succeeds begins the day anew', async t => {

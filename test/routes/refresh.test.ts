@@ -318,6 +318,51 @@ t.test('a session of a provider that is no longer there ends: the dev login does
   t.equal(answer.json().code, 'email_not_allowed')
 })
 
+t.test('L35 R77 a session whose token became too large ends at the refresh, and that is audited', async t => {
+  const rogue = await rogueProvider(t)
+  rogue.claims = { name: 'x'.repeat(1_400) }
+  const before = await buildTestApp(t, rogue.env)
+  const other = new Browser(before.app, before.url)
+  const start = await other.visit('/auth/rogue')
+  const query = new URLSearchParams(rogue.consent(String(start.headers['location']))).toString()
+  t.equal((await other.visit(`/auth/rogue/callback?${query}`)).status, 303)
+  const held = [...other.cookies].map(pair => pair.join('=')).join('; ')
+  await before.app.close()
+  const after = await buildTestApp(t, { ...rogue.env, DATA_DIR: before.dataDir, TOKEN_CLAIMS: JSON.stringify({ note: 'x'.repeat(1_400) }) })
+  const refresh = () => after.app.inject({ method: 'POST', url: '/auth/refresh', headers: { cookie: held, origin: after.url } })
+  t.match((await refresh()).json(), { status: 502, code: 'provider_error' })
+  t.match((await refresh()).json(), { status: 401, code: 'invalid_refresh_token' })
+  t.match(audited(after.log()), [{ audit: 'session_ended', provider: 'rogue', code: 'provider_error' }])
+})
+
+t.test('a login that cannot end the session before it leaves no session of its own', async t => {
+  const { app, url, browser } = await scene(t)
+  const { remove } = EmbeddedStore.prototype
+  let fails = 1
+  t.intercept(EmbeddedStore.prototype, 'remove', {
+    async value (this: EmbeddedStore, key: string) {
+      if (fails-- > 0) throw new StoreError('away')
+      return remove.call(this, key)
+    }
+  })
+  t.equal((await devSignIn(browser)).status, 503)
+  const other = new Browser(app, url)
+  await devSignIn(other)
+  t.equal((await other.visit('/auth/sessions')).json().sessions.length, 1)
+})
+
+t.test('R52 a bearer token from before TOKEN_TTL was shorter signs out', async t => {
+  const { app, browser, token, dataDir } = await scene(t)
+  const cookie = [...browser.cookies].map(pair => pair.join('=')).join('; ')
+  await app.close()
+  const later = await buildTestApp(t, { DATA_DIR: dataDir, TOKEN_TTL: '5m' })
+  const headers = { authorization: `Bearer ${token()}` }
+  t.equal((await later.app.inject({ url: '/auth/me', headers })).json().code, 'invalid_token')
+  t.equal((await later.app.inject({ method: 'POST', url: '/auth/logout', headers })).statusCode, 204)
+  const refresh = await later.app.inject({ method: 'POST', url: '/auth/refresh', headers: { cookie, origin: later.url } })
+  t.equal(refresh.json().code, 'invalid_refresh_token')
+})
+
 t.test('L35 a login whose token would be too large leaves no session', async t => {
   const rogue = await rogueProvider(t)
   const { app, url } = await buildTestApp(t, rogue.env)

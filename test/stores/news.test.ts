@@ -43,6 +43,16 @@ t.test('every process hears what any of them announces, itself as well', async t
   t.same([here.heard, there.heard], [['a', 'everyone b c', ''], ['a', 'everyone b c', '']])
 })
 
+t.test('a line that nobody can make anything of holds up no other, and is reported', async t => {
+  const { here, there, problems } = await scene(t)
+  const unreadable = new SyntaxError('what is this?')
+  here.news.on('keys', () => { throw unreadable })
+  await there.news.announce('keys', '', inAMinute())
+  await there.news.announce('session', 'a', inAMinute())
+  await eventually('it is heard', () => here.heard.length === 1)
+  t.same(problems, [unreadable])
+})
+
 t.test('a process that starts later hears what still lives', async t => {
   const { store, here, follow } = await scene(t)
   await here.news.announce('session', 'old', 1)

@@ -102,6 +102,20 @@ export function replicas (t: Test, shared: Shared): void {
     for (const startAt of [0, 86_400]) t.ok(knows(await openTestState(t, one.env, { startAt })), 'also after a restart')
   })
 
+  t.test('R56 L25 where one replica is ahead, all its sessions end as well, and whoever signs in afterwards stays', async t => {
+    const place = { ...await shared(t), TOKEN_STATUS: 'true' }
+    const [one, ahead] = [await openTestState(t, place), await openTestState(t, place, { startAt: 50 })]
+    const before = [await one.sessions.start(ada, 0), await ahead.sessions.start({ ...ada, subject: '8' }, 0)]
+    await one.sessions.endEveryone()
+    for (const replica of [one, ahead]) {
+      const { id, startedAt, refreshToken } = await replica.sessions.start(ada, 0)
+      for (const { refreshToken } of before) await t.rejects(replica.sessions.refresh(refreshToken), { code: 'invalid_refresh_token' })
+      await eventually('both know', () => before.every(({ id, startedAt }) => replica.revocations.has({ sid: id, auth_time: startedAt })))
+      t.notOk(replica.revocations.has({ sid: id, auth_time: startedAt }))
+      t.ok(await replica.sessions.refresh(refreshToken))
+    }
+  })
+
   t.test('no two sessions have one place in the status lists', async t => {
     const states = await three(t, { TOKEN_STATUS: 'true' })
     const started = await Promise.all(Array.from({ length: 60 }, (_, number) => states[number % 3]?.sessions.start(ada, 0)))

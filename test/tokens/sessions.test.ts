@@ -331,6 +331,24 @@ t.test('R52 what was ended half way can be ended again', async t => {
   }
 })
 
+t.test('R52 what was ended half way stays ended for as long as its record may live, also where news of it came first', async t => {
+  const { sessions, store, first, session, revocations, travel, env } = await scene(t)
+  const other = await openTestState(t, env)
+  const { remove } = store
+  store.remove = async () => { throw new StoreError('away') }
+  await t.rejects(sessions.endAll('dev|7'), { message: 'away' })
+  store.remove = remove
+  const ended = { sid: session.id, auth_time: session.startedAt }
+  await eventually('the other process knows', () => other.revocations.has(ended))
+  const { refreshToken } = await sessions.start(grace, 0)
+  travel(13 * 86_400)
+  await sessions.endByToken(refreshToken) // what is over is forgotten now
+  t.ok(revocations.has(ended))
+  t.same(await live({ sessions }), [])
+  await t.rejects(sessions.refresh(first), refused)
+  t.ok((await openTestState(t, env, { startAt: 13 * 86_400 })).revocations.has(ended), 'also after a restart')
+})
+
 t.test('R52 L25 a clock that jumped forward and back forgets no end', async t => {
   const { sessions, revocations, session, travel } = await scene(t)
   const other = await sessions.start(grace, 0)
