@@ -68,11 +68,13 @@ export async function openState (config: Config, options: StateOptions): Promise
       announce: () => news.announce('keys', '', epochSeconds(clock) + keyNewsSeconds),
       onEvent: (event, kid) => onEvent(event, { kid })
     })
-    news.on('keys', () => keys.reload().catch((error: unknown) => {
+    const reload = () => keys.reload().catch((error: unknown) => {
       if (error instanceof StoreError) throw error // to be heard again
       onProblem('the changed key ring cannot be used', error)
-    }))
-    const revocations = new Revocations(news, clock)
+    })
+    news.on('keys', reload)
+    news.onLoss(reload)
+    const revocations = new Revocations(news, clock, config.sessionMaxSeconds)
     const sessions = new Sessions({
       store,
       revocations,

@@ -61,6 +61,8 @@ export class KeyRing {
   readonly #watchers: KeyWatcher[] = []
   #keys: RingKey[] = []
   #text = ''
+  /** Keys that were in the ring: one that a store brings back, as it lost its last writes, may be one that was revoked. */
+  readonly #removed = new Set<string>()
   #revision = 0
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -136,9 +138,15 @@ export class KeyRing {
     await watcher(this.#keys)
   }
 
-  /** Takes the ring as the store has it. @throws StoreError; KeyRingError for keys of another secret. The known ones stay in use. */
+  /**
+   * Takes the ring as the store has it, but for keys that we know were removed from it.
+   * @throws StoreError; KeyRingError for keys of another secret. The known ones stay in use.
+   */
   reload (): Promise<void> {
-    return this.#inTurn(async () => this.#use(await this.#stored()))
+    return this.#inTurn(async () => {
+      const text = await this.#stored()
+      return ringOf(text).keys.some(({ kid }) => this.#removed.has(kid)) ? this.#replace(async record => record) : this.#use(text)
+    })
   }
 
   /** What time asks for: a rotation, a new next key, the end of previous ones. */
@@ -173,32 +181,43 @@ export class KeyRing {
         await this.#options.announce() // whoever took it away may have failed to tell
         throw new KeyRingError(`no key ${kid} is in the ring`)
       }
-      const left = withoutKey(record, kid, this.#now())
-      return keyIn(left, 'next') ? left : withNext(left, await this.#keyAfter(record))
+      return this.#without(kid, record)
     })
   }
 
   /** Changes the ring in the store by compare-and-swap: again from what is there now if another process was faster. */
   #change (change: (record: RingRecord) => Promise<RingRecord>): Promise<void> {
-    return this.#inTurn(async () => {
-      for (let attempt = 0; attempt < tries; attempt++) {
-        const text = await this.#stored()
-        const changed = JSON.stringify(await change(ringOf(text)))
-        if (changed === text) return this.#use(text)
-        if (!await this.#options.store.replace(place, text, changed)) continue
-        const before = this.#keys
-        await this.#use(changed)
-        this.#report(before)
-        return this.#options.announce()
-      }
-      throw new Error('other processes keep changing the key ring')
-    })
+    return this.#inTurn(() => this.#replace(change))
   }
 
+  async #replace (change: (record: RingRecord) => Promise<RingRecord>): Promise<void> {
+    for (let attempt = 0; attempt < tries; attempt++) {
+      const text = await this.#stored()
+      let record = ringOf(text)
+      for (const { kid } of record.keys) if (this.#removed.has(kid)) record = await this.#without(kid, record)
+      const changed = JSON.stringify(await change(record))
+      if (changed === text) return this.#use(text)
+      if (!await this.#options.store.replace(place, text, changed)) continue
+      const before = this.#keys
+      await this.#use(changed)
+      this.#report(before)
+      return this.#options.announce()
+    }
+    throw new Error('other processes keep changing the key ring')
+  }
+
+  async #without (kid: string, record: RingRecord): Promise<RingRecord> {
+    const left = withoutKey(record, kid, this.#now())
+    return keyIn(left, 'next') ? left : withNext(left, await this.#keyAfter(record))
+  }
+
+  /** The ring in the store. One that came back empty gets ours: a start would make other keys. */
   async #stored (): Promise<string> {
-    const text = await this.#options.store.get(place)
-    if (text === undefined) throw new Error('the key ring is gone from the store')
-    return text
+    const { store } = this.#options
+    const text = await store.get(place)
+    if (text !== undefined) return text
+    if (this.#text !== '') await store.claim(place, this.#text)
+    return await store.get(place) ?? this.#text
   }
 
   async #use (text: string): Promise<void> {
@@ -206,6 +225,7 @@ export class KeyRing {
     const keys = ringOf(text).keys.map(record => this.#opened(record))
       .sort((one, other) => order.indexOf(one.state) - order.indexOf(other.state) || other.publishedAt - one.publishedAt)
     for (const watcher of this.#watchers) await watcher(keys)
+    for (const { kid } of this.#keys) if (!keys.some(key => key.kid === kid)) this.#removed.add(kid)
     this.#keys = keys
     this.#text = text
     this.#revision++

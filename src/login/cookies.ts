@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import type { IssuedToken } from '../tokens/access-tokens.ts'
-import type { RefreshedSession } from '../tokens/sessions.ts'
+import type { RefreshedSession } from '../tokens/session.ts'
 
 type CookieSettings = Pick<Config, 'secure' | 'cookieDomain'>
 

@@ -1,6 +1,6 @@
 import { deviceName } from '../login/device.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
-import type { Session } from '../tokens/sessions.ts'
+import type { Session } from '../tokens/session.ts'
 import { html } from './html.ts'
 import { page } from './layout.ts'
 

@@ -3,8 +3,9 @@ import { AuthError } from '../errors.ts'
 import type { SessionCookies } from '../login/cookies.ts'
 import { audit } from '../plugins/log.ts'
 import type { AccessTokens, IssuedToken } from '../tokens/access-tokens.ts'
+import type { RefreshedSession } from '../tokens/session.ts'
 import { SessionEnded } from '../tokens/session-ended.ts'
-import type { RefreshedSession, Sessions } from '../tokens/sessions.ts'
+import type { Sessions } from '../tokens/sessions.ts'
 
 export interface RefreshOptions {
   sessions: Sessions

@@ -4,7 +4,7 @@ import { DiskRoom } from './disk-room.ts'
 import { Lmdb } from './lmdb.ts'
 import { assertWhole } from './lmdb-file.ts'
 import type { StoreWatcher } from './outages.ts'
-import { epochSeconds, StoreError, type Clock, type Entry, type Store, type Swap } from './store.ts'
+import { epochSeconds, StoreError, type Clock, type Entry, type Heard, type Store, type Swap } from './store.ts'
 
 const format = 'handstamp 1'
 const sweepEveryMs = 1_000
@@ -107,17 +107,17 @@ export class EmbeddedStore implements Store {
     await this.#write(() => this.#set(newsKey(this.#increment(newsCounter)), news, expiresAt))
   }
 
-  async newsAfter (after: number): Promise<{ last: number, news: string[] }> {
+  async newsAfter (after: number): Promise<Heard> {
     return this.#lmdb.read(() => {
       const last = Number(this.#live(newsCounter) ?? 0)
-      if (last === after) return { last, news: [] }
+      if (last === after) return { last, news: [], mayHaveLost: false }
       const start = last > after ? after + 1 : 0
-      return { last, news: [...this.#range(newsFolder, newsKey(start))].map(([, news]) => news) }
+      return { last, news: [...this.#range(newsFolder, newsKey(start))].map(([, news]) => news), mayHaveLost: false }
     })
   }
 
-  async count (counter: string): Promise<number> {
-    return this.#write(() => this.#increment(`counters/${counter}`))
+  async count (counter: string, above = 0): Promise<number> {
+    return this.#write(() => this.#increment(`counters/${counter}`, above))
   }
 
   now (): number {
@@ -171,8 +171,8 @@ export class EmbeddedStore implements Store {
     this.#lmdb.entries.putSync(key, entryOf(value, expiresAt))
   }
 
-  #increment (key: string): number {
-    const next = Number(this.#live(key) ?? 0) + 1
+  #increment (key: string, above = 0): number {
+    const next = Math.max(Number(this.#live(key) ?? 0), above) + 1
     this.#set(key, String(next), forever)
     return next
   }

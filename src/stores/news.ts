@@ -4,6 +4,8 @@ import { StoreError, type Store } from './store.ts'
 export type Topic = 'keys' | 'session' | 'everyone' | 'operator'
 
 type Listener = (text: string) => Promise<void> | void
+/** Hears which lines are still there where the store may have lost some. */
+type LossListener = (lines: Set<string>) => Promise<void>
 
 /** What happens on one replica is known on all within a second. */
 const everyMs = 300
@@ -15,6 +17,7 @@ const everyMs = 300
 export class News {
   readonly #store: Store
   readonly #listeners = new Map<Topic, Listener>()
+  readonly #lossListeners: LossListener[] = []
   readonly #onProblem: (error: unknown) => void
   #last = 0
   /** What the store did not take, with its expiry. */
@@ -31,9 +34,14 @@ export class News {
     this.#listeners.set(topic, listener)
   }
 
+  /** After a crash or a failover: whoever still knows what the store has lost may tell it again. */
+  onLoss (listener: LossListener): void {
+    this.#lossListeners.push(listener)
+  }
+
   /** @throws StoreError: nobody may have heard yet; it is told when the store is back */
   async announce (topic: Topic, text: string, expiresAt: number): Promise<void> {
-    const line = `${topic} ${text}`
+    const line = lineOf(topic, text)
     try {
       await this.#store.announce(line, expiresAt)
     } catch (error) {
@@ -57,9 +65,10 @@ export class News {
 
   /** Everything since the last time; again from there if the store fails a listener, so they must not mind to hear a thing twice. */
   async #read (): Promise<void> {
-    const { last, news } = await this.#store.newsAfter(this.#last)
+    const { last, news, mayHaveLost } = await this.#store.newsAfter(this.#last)
     for (const line of news) await this.#tell(line)
     this.#last = last
+    if (mayHaveLost) for (const listener of this.#lossListeners) await listener(new Set(news))
     for (const [line, expiresAt] of this.#untold) {
       await this.#store.announce(line, expiresAt)
       this.#untold.delete(line)
@@ -77,3 +86,6 @@ export class News {
     }
   }
 }
+
+/** How news stands in the store. */
+export const lineOf = (topic: Topic, text: string): string => `${topic} ${text}`

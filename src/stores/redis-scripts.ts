@@ -65,6 +65,14 @@ redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 tidy(KEYS[2], ARGV[2])`
   },
+  handstampCount: {
+    keys: 1,
+    lua: `
+local number = redis.call('INCR', KEYS[1])
+if number > tonumber(ARGV[1]) then return number end
+redis.call('SET', KEYS[1], ARGV[1])
+return redis.call('INCR', KEYS[1])`
+  },
   // News are numbered by one counter; a second sorted set by their ends keeps both short.
   handstampAnnounce: {
     keys: 3,
@@ -91,5 +99,6 @@ export interface Scripted {
     key: string, folder: string, member: string, line: string, expiresAt: number, now: number, expected: string, deadlineMs: number
   ): Promise<[outcome: number, found: string | null]>
   handstampRemove (key: string, folder: string, member: string, now: number): Reply
+  handstampCount (counter: string, above: number): Reply
   handstampAnnounce (news: string, ends: string, counter: string, text: string, expiresAt: number, now: number): Reply
 }

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { Outages, type StoreWatcher } from './outages.ts'
 import { Patience } from './patience.ts'
 import { scripts, type Scripted } from './redis-scripts.ts'
-import { epochSeconds, StoreError, type Clock, type Entry, type Store, type Swap } from './store.ts'
+import { epochSeconds, StoreError, type Clock, type Entry, type Heard, type Store, type Swap } from './store.ts'
 
 /** A swap that Redis gets to later than this is not made: our patience may have ended by then. */
 const swapWithinMs = 400
@@ -117,19 +117,19 @@ export class RedisStore implements Store {
     await this.#ask(redis => redis.handstampAnnounce('news/', 'news/ends/', 'counters/news', news, expiresAt, epochSeconds(this.#clock)))
   }
 
-  async newsAfter (after: number): Promise<{ last: number, news: string[] }> {
+  async newsAfter (after: number): Promise<Heard> {
     const mayHaveLost = this.#mayHaveLost
     const last = Number(await this.#ask(redis => redis.get('counters/news')) ?? 0)
-    if (last === after && !mayHaveLost) return { last, news: [] }
+    if (last === after && !mayHaveLost) return { last, news: [], mayHaveLost }
     const from = last > after && !mayHaveLost ? after + 1 : 0
     const found = await this.#ask(redis => redis.zrangebyscore('news/', String(from), String(last)))
     if (mayHaveLost) this.#mayHaveLost = false
     const now = epochSeconds(this.#clock)
-    return { last, news: found.map(newsOf).filter(({ expiresAt }) => expiresAt > now).map(({ text }) => text) }
+    return { last, news: found.map(newsOf).filter(({ expiresAt }) => expiresAt > now).map(({ text }) => text), mayHaveLost }
   }
 
-  async count (counter: string): Promise<number> {
-    return this.#ask(redis => redis.incr(`counters/${counter}`))
+  async count (counter: string, above = 0): Promise<number> {
+    return this.#ask(redis => redis.handstampCount(`counters/${counter}`, above))
   }
 
   now (): number {

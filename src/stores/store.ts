@@ -23,10 +23,10 @@ export interface Store {
   walk (prefix: string): AsyncIterable<Entry>
   /** Adds news that every process reads; it is forgotten at `expiresAt`. */
   announce (news: string, expiresAt: number): Promise<void>
-  /** News announced after the one numbered `after`, oldest first, and the number of the last. Zero reads all that lives; some may come twice. */
-  newsAfter (after: number): Promise<{ last: number, news: string[] }>
-  /** 1, 2, 3 … : no number twice, on any number of replicas. */
-  count (counter: string): Promise<number>
+  /** News announced after the one numbered `after`, oldest first. Zero reads all that lives; some may come twice. */
+  newsAfter (after: number): Promise<Heard>
+  /** 1, 2, 3 … : no number twice, on any number of replicas, and each more than `above`. */
+  count (counter: string, above?: number): Promise<number>
   /** Epoch seconds by the clock that all processes on this store have in common: this machine's, or that of Redis. */
   now (): number
   /** Rejects when the store cannot serve. */
@@ -42,6 +42,14 @@ export interface Swap {
   replaced: boolean
   /** The value as it was before. */
   found: string | undefined
+}
+
+export interface Heard {
+  /** The number of the last news. */
+  last: number
+  news: string[]
+  /** It is all that lives, as the store may have lost its last writes: after a crash or a failover. */
+  mayHaveLost: boolean
 }
 
 /** The store did not do what was asked; nothing may be assumed to have happened. */

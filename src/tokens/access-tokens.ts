@@ -5,7 +5,7 @@ import { randomId } from '../keys/randomness.ts'
 import type { Identity } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import { backdatedSeconds, type AccessTokenClaims } from './claims.ts'
-import type { Session } from './sessions.ts'
+import type { Session } from './session.ts'
 import { statusPlace } from './status-lists.ts'
 
 /** A signed access token and how long it may be used, in seconds. */

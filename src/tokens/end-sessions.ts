@@ -3,7 +3,7 @@ import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
 import { subjectOf } from './access-tokens.ts'
 import { subjectIdOf } from './refresh-tokens.ts'
 import { revokedSeconds, type Revocations } from './revocations.ts'
-import { folderOf, sessionIdOf, sessionOf, sessionsFolder, type SessionRecord } from './session-record.ts'
+import { folderOf, sessionIdOf, recordOf, sessionsFolder, type SessionRecord } from './session-record.ts'
 
 export interface EndOptions {
   store: Store
@@ -43,7 +43,7 @@ export async function endSessions (
   const subjectId = subjectIdOf(subject)
   const found = await options.store.list(folderOf(subjectId))
   const ended = await Promise.all(found.map(async ([key, text]) => {
-    const [id, record] = [sessionIdOf(key), sessionOf(text)]
+    const [id, record] = [sessionIdOf(key), recordOf(text)]
     if (!chosen(id) || (record && subjectOf(record.identity) !== subject)) return []
     const lived = !record || isLive(id, record)
     await endSession(options, subjectId, { id, ...(record?.statusIndex !== undefined && { statusIndex: record.statusIndex }) })
@@ -65,7 +65,7 @@ export async function endEveryone ({ store, revocations, config, clock }: EndOpt
   const [places, until] = [await store.count('status'), now + revokedSeconds(config)]
   const before = Math.min(epochSeconds(clock), store.now()) + 1
   const ahead = new Set<string>()
-  for await (const [key, text] of store.walk(sessionsFolder)) if (!((sessionOf(text)?.startedAt ?? Infinity) < before)) ahead.add(key)
+  for await (const [key, text] of store.walk(sessionsFolder)) if (!((recordOf(text)?.startedAt ?? Infinity) < before)) ahead.add(key)
   await revocations.revokeEveryone(before, places, now + config.sessionMaxSeconds)
   // Sign-ins that were under way are in the store then, and later ones begin later: times have no smaller unit.
   await wait(1_000)
@@ -73,7 +73,7 @@ export async function endEveryone ({ store, revocations, config, clock }: EndOpt
   let ending: Array<Promise<void>> = []
   for await (const [key, text] of store.walk(sessionsFolder)) {
     // A record of a newer version is ended as well, though it cannot be read.
-    const { startedAt = Infinity, statusIndex } = sessionOf(text) ?? {}
+    const { startedAt = Infinity, statusIndex } = recordOf(text) ?? {}
     const [isRefused, isListed] = [startedAt < before, statusIndex !== undefined && statusIndex <= places]
     if (!isRefused && !isListed && !ahead.has(key)) continue // it has begun since
     const end = async () => {

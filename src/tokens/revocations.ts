@@ -1,4 +1,4 @@
-import type { News } from '../stores/news.ts'
+import { lineOf, type News, type Topic } from '../stores/news.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import type { AccessTokenClaims } from './claims.ts'
 
@@ -25,15 +25,19 @@ export class Revocations {
   readonly #news: News
   readonly #clock: Clock
   readonly #ended = new Map<string, EndedSession>()
+  readonly #recordSeconds: number
   #everyoneBefore = 0
   #everyoneUpTo = -1
+  #lastPlace = 0
   /** When those that are over are forgotten next. */
   #forgetAt = 0
   #revision = 0
 
-  constructor (news: News, clock: Clock) {
+  /** @param recordSeconds how long the record of a session may be in the store */
+  constructor (news: News, clock: Clock, recordSeconds: number) {
     this.#news = news
     this.#clock = clock
+    this.#recordSeconds = recordSeconds
     news.on('session', text => {
       const [id = '', until, statusIndex] = text.split(' ')
       this.#end({ id, until: Number(until), ...(statusIndex && { statusIndex: Number(statusIndex) }) })
@@ -42,15 +46,16 @@ export class Revocations {
       const [before, statusIndex] = text.split(' ')
       this.#everyoneBefore = Math.max(this.#everyoneBefore, Number(before))
       this.#everyoneUpTo = Math.max(this.#everyoneUpTo, Number(statusIndex))
+      this.#lastPlace = Math.max(this.#lastPlace, this.#everyoneUpTo)
       this.#revision++
     })
+    news.onLoss(lines => this.#tellAgain(lines))
   }
 
   /** @throws StoreError: the session is then refused here all the same */
   async revoke (session: EndedSession): Promise<void> {
-    const { id, until, statusIndex = '' } = session
     this.#end(session)
-    await this.#news.announce('session', `${id} ${until} ${statusIndex}`, until)
+    await this.#news.announce('session', textOf(session), session.until)
   }
 
   /** Ends every session that began before a time and has a place up to `statusIndex`. @throws StoreError */
@@ -68,6 +73,16 @@ export class Revocations {
     return { upTo: this.#everyoneUpTo, indices: [...this.#ended.values()].flatMap(({ statusIndex }) => statusIndex ?? []) }
   }
 
+  /** When everybody's sessions were ended the last time: those that began earlier are refused. 0 for never. */
+  get everyoneBefore (): number {
+    return this.#everyoneBefore
+  }
+
+  /** The highest place in the status lists that a session which ended has or had. */
+  get lastPlace (): number {
+    return this.#lastPlace
+  }
+
   /** Grows with every session that ends: what was answered or made before is stale when it differs. */
   get revision (): number {
     return this.#revision
@@ -81,6 +96,21 @@ export class Revocations {
     }
     if (session.until <= Math.max(now, this.#ended.get(session.id)?.until ?? 0)) return
     this.#ended.set(session.id, session)
+    this.#lastPlace = Math.max(this.#lastPlace, session.statusIndex ?? 0)
     this.#revision++
   }
+
+  /** What a store lost with its last writes; the records of those sessions may be back, and are refused for as long as they may live. */
+  async #tellAgain (lines: Set<string>): Promise<void> {
+    const now = epochSeconds(this.#clock)
+    const tellAgain = async (topic: Topic, text: string, again = text) => {
+      if (!lines.has(lineOf(topic, text))) await this.#news.announce(topic, again, now + this.#recordSeconds).catch(() => {}) // it is told later
+    }
+    if (this.#everyoneBefore > 0) await tellAgain('everyone', `${this.#everyoneBefore} ${this.#everyoneUpTo}`)
+    for (const session of this.#ended.values()) {
+      if (session.until > now) await tellAgain('session', textOf(session), textOf({ ...session, until: now + this.#recordSeconds }))
+    }
+  }
 }
+
+const textOf = ({ id, until, statusIndex }: EndedSession): string => `${id} ${until} ${statusIndex ?? ''}`

@@ -1,5 +1,5 @@
 import { AuthError } from '../errors.ts'
-import type { Session } from './sessions.ts'
+import type { Session } from './session.ts'
 
 /** A refusal that ended the session: its token had been used before, the person may no longer sign in, or it can have no access token. */
 export class SessionEnded extends AuthError {

@@ -48,7 +48,7 @@ export function sessionText (record: SessionRecord): string {
 }
 
 /** undefined for what is no record of this version. */
-export function sessionOf (text: string): SessionRecord | undefined {
+export function recordOf (text: string): SessionRecord | undefined {
   const end = text.indexOf('\n')
   const [found, generation, tokenHash = '', rotatedAt] = text.slice(0, end).split(' ')
   if (Number(found) !== version) return undefined

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { State } from '../../src/state.ts'
 import { hashOf, RefreshTokens, subjectIdOf } from '../../src/tokens/refresh-tokens.ts'
-import { sessionOf } from '../../src/tokens/session-record.ts'
+import { recordOf } from '../../src/tokens/session-record.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { ada, openTestState } from '../helpers/state.ts'
@@ -91,7 +91,7 @@ t.test(`L21 kill -9 in the middle of rotations, ${crashes} times, loses no sessi
     // The store as a process finds it that starts now.
     const state = await openTestState(t, { DATA_DIR: folder })
     for (const { id, tokens } of sets.killed.values()) {
-      const record = sessionOf(await state.store.get(`sessions/${subjectIdOf('dev|7')}/${id}`) ?? '0 \n[]')
+      const record = recordOf(await state.store.get(`sessions/${subjectIdOf('dev|7')}/${id}`) ?? '0 \n[]')
       const last = refreshTokens.parse(tokens.at(-1) ?? '')
       if (!record || !last) throw new Error(`crash ${crash}: a session is lost`)
       const good = [last, last.successor].filter(token => token.generation === record.generation && hashOf(token) === record.tokenHash)

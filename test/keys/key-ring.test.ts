@@ -370,13 +370,31 @@ t.test('a change gives up where other processes never stop', async t => {
   t.equal(ring.current.kid, kid)
 })
 
-t.test('a ring that is gone from the store stays in use, and is missed', async t => {
-  const { store, keys } = await openTestState(t)
+t.test('L18 a ring that is gone from the store is put back by whoever has it: a start would make another', async t => {
+  const { store, keys, env } = await openTestState(t)
   const known = standing({ keys })
-  await store.remove(place)
-  await t.rejects(keys.upkeep(), { message: 'the key ring is gone from the store' })
-  await t.rejects(keys.reload(), { message: 'the key ring is gone from the store' })
-  t.same(standing({ keys }), known)
+  for (const step of ['upkeep', 'reload'] as const) {
+    await store.remove(place)
+    await keys[step]()
+    t.same(standing({ keys }), known)
+    t.same(standing(await openTestState(t, env)), known)
+  }
+})
+
+t.test('L18 L27 a key that was revoked stays so though the store brings it back', async t => {
+  const { store, keys, env } = await openTestState(t)
+  const other = await openTestState(t, env)
+  const before = await store.get(place) ?? ''
+  const both = keys.all.map(({ kid }) => kid)
+  for (const kid of both) await keys.revoke(kid)
+  await eventually('the other knows', () => both.every(kid => other.keys.find(kid) === undefined))
+  for (const ring of [keys, other.keys]) {
+    await store.put(place, before)
+    await ring.reload()
+    for (const kid of both) t.equal(ring.find(kid), undefined)
+    t.same(ring.all.map(({ state }) => state), ['current', 'next'])
+    t.notMatch(await store.get(place), new RegExp(both.join('|')))
+  }
 })
 
 t.test('a ring that somebody emptied signs nothing, and one without a next key gets one at the start', async t => {
@@ -450,9 +468,9 @@ t.test('the ring is kept up by itself, and what fails is tried again', async t =
   const [, next] = keys.all
   travel(30 * day)
   const record = await store.get(place) ?? ''
-  await store.remove(place)
+  await store.put(place, '{"v":2}')
   minute()
-  await eventually('it is missed', () => problems.includes('the key ring could not be kept up'))
+  await eventually('it is reported', () => problems.includes('the key ring could not be kept up'))
   await store.put(place, record)
   minute()
   await eventually('it rotates', () => keys.current.kid === next?.kid)

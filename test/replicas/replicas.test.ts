@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { subjectIdOf } from '../../src/tokens/refresh-tokens.ts'
-import { sessionOf } from '../../src/tokens/session-record.ts'
+import { recordOf } from '../../src/tokens/session-record.ts'
 import type { Teardown } from '../helpers/app.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
 import { run, serve } from '../helpers/child.ts'
@@ -102,7 +102,7 @@ t.test('L30 ten thousand refreshes of a hundred sessions, two thousand at once o
     const got = await Promise.all(Array.from({ length: 2_000 }, (_, call) => persistently(tokens[call % 100] ?? '')))
     for (let number = 0; number < 100; number++) t.equal(new Set(got.filter((_, call) => call % 100 === number)).size, 1)
     t.equal(new Set(got).size, 100)
-    for await (const [, text] of state.store.walk('sessions/')) t.equal(sessionOf(text)?.generation, generation + 1)
+    for await (const [, text] of state.store.walk('sessions/')) t.equal(recordOf(text)?.generation, generation + 1)
     tokens = got.slice(0, 100)
   }
   t.comment(`${unavailable} times the store did not answer in time`)

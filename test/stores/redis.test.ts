@@ -356,7 +356,39 @@ t.test('L18 news that comes under the number of lost news is heard all the same'
   await redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
   await eventually('it is announced', () => other.announce('new', seconds() + 60).then(() => true, () => false))
   await eventually('it is heard', async () => (await store.newsAfter(last).catch(() => undefined))?.news.includes('new') ?? false)
-  t.same(await store.newsAfter(last), { last, news: [] }, 'and once is enough')
+  t.same(await store.newsAfter(last), { last, news: [], mayHaveLost: false }, 'and once is enough')
+})
+
+t.test('L18 L27 R52 what a failover lost and a service still knows is told again: ends, places in the lists, keys', async t => {
+  for (const everybody of [false, true]) {
+    const { redis } = await scene(t)
+    const env = { REDIS_URL: redis.url, SECRET: 'a secret of thirty-two characters!', TOKEN_STATUS: 'true' }
+    const [one, other] = [await openTestState(t, env), await openTestState(t, env)]
+    const lasting = await one.sessions.start({ ...ada, subject: '8' }, 0)
+    const { id, startedAt, refreshToken } = await one.sessions.start(ada, 0)
+    const entries = await Promise.all((await redis.client.keys('*')).map(async key => [key, await redis.client.dumpBuffer(key)] as const))
+    const lost = await one.sessions.start(ada, 0)
+    const revoked = one.keys.current.kid
+    await one.keys.revoke(revoked)
+    await (everybody ? one.sessions.endEveryone() : one.sessions.endAll('dev|7'))
+    await eventually('all know', () => other.revocations.has({ sid: id, auth_time: startedAt }) && other.keys.find(revoked) === undefined)
+
+    await redis.client.flushall()
+    for (const [key, entry] of entries) await redis.client.restore(key, 0, entry, 'REPLACE')
+    await redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    const ring = async () => await redis.client.get('handstamp:keys/ring') ?? ''
+    await eventually('the key is gone again', async () => !(await ring()).includes(revoked))
+    await eventually('the ends are told again', async () => (await redis.client.zcard('handstamp:news/')) > 0)
+    t.equal(one.keys.find(revoked) ?? other.keys.find(revoked), undefined)
+
+    const later = await openTestState(t, env, { startAt: 86_400 })
+    await eventually('a replica that starts later knows it', () => later.revocations.has({ sid: id, auth_time: startedAt }))
+    await t.rejects(later.sessions.refresh(refreshToken), { code: 'invalid_refresh_token' })
+    t.equal(later.keys.find(revoked), undefined)
+    const { statusIndex = 0 } = await other.sessions.start(ada, 0)
+    t.ok(statusIndex > Number(lost.statusIndex), 'no place of a session that ended')
+    t.equal(later.revocations.has({ sid: lasting.id, auth_time: lasting.startedAt }), everybody)
+  }
 })
 
 t.test('a walk gives no entry twice, though SCAN may while the table shrinks', async t => {

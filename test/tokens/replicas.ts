@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import type { Environment } from '../../src/config/environment.ts'
-import { sessionOf } from '../../src/tokens/session-record.ts'
+import { recordOf } from '../../src/tokens/session-record.ts'
 import type { Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { ada, openTestState } from '../helpers/state.ts'
@@ -35,7 +35,7 @@ export function replicas (t: Test, shared: Shared): void {
     for (let generation = 2; generation <= 6; generation++) {
       const got = await Promise.all(Array.from({ length: 63 }, async (_, caller) => (await states[caller % 3]?.sessions.refresh(token))?.refreshToken ?? ''))
       t.equal(new Set(got).size, 1)
-      for await (const [, text] of states[1].store.walk('sessions/')) t.equal(sessionOf(text)?.generation, generation)
+      for await (const [, text] of states[1].store.walk('sessions/')) t.equal(recordOf(text)?.generation, generation)
       token = got[0] ?? ''
     }
   })

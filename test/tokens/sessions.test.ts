@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { RingRecord } from '../../src/keys/key-schedule.ts'
 import { secretBox } from '../../src/keys/secret-box.ts'
-import { sessionOf } from '../../src/tokens/session-record.ts'
+import { recordOf } from '../../src/tokens/session-record.ts'
 import { RefreshTokens, subjectIdOf } from '../../src/tokens/refresh-tokens.ts'
 import type { Environment } from '../../src/config/environment.ts'
 import type { AdmittedIdentity } from '../../src/tokens/access-tokens.ts'
@@ -21,7 +21,7 @@ async function scene (t: Teardown, env: Environment = {}, admits?: (identity: Ad
   const state = await openTestState(t, env, { still: true, ...(admits && { admits }) })
   const session = await state.sessions.start(ada, 0)
   const place = placeOf(session.id)
-  return { ...state, session, first: session.refreshToken, place, record: async () => sessionOf(await state.store.get(place) ?? 'x') }
+  return { ...state, session, first: session.refreshToken, place, record: async () => recordOf(await state.store.get(place) ?? 'x') }
 }
 
 const placeOf = (id: string, subject = 'dev|7') => `sessions/${subjectIdOf(subject)}/${id}`
@@ -185,7 +185,7 @@ t.test('R49 L30 ten thousand refreshes of a hundred sessions at once rotate each
     for (const same of got) t.equal(new Set(same).size, 1)
     tokens = got.map(([token = '']) => token)
     for (const [number, { id }] of started.entries()) {
-      t.equal(sessionOf(await store.get(placeOf(id, `dev|${number}`)) ?? 'x')?.generation, generation)
+      t.equal(recordOf(await store.get(placeOf(id, `dev|${number}`)) ?? 'x')?.generation, generation)
     }
   }
   t.equal(new Set(tokens).size, 100)
@@ -507,7 +507,7 @@ t.test('L34 it survives a place in the status lists as well', async t => {
   const after = await openTestState(t, { DATA_DIR, TOKEN_STATUS: 'true' })
   const refreshed = await after.sessions.refresh(before.first)
   t.equal(refreshed.statusIndex, 1)
-  t.match(sessionOf(await after.store.get(before.place) ?? 'x'), { statusIndex: 1, rest: ['later'], identity: ada })
+  t.match(recordOf(await after.store.get(before.place) ?? 'x'), { statusIndex: 1, rest: ['later'], identity: ada })
   t.equal((await after.sessions.refresh(refreshed.refreshToken)).statusIndex, 1, 'and keeps it')
 })
 
@@ -535,7 +535,7 @@ t.test('refreshes that race for a place in the status lists agree on one', async
     places.push(...got.map(({ statusIndex }) => statusIndex))
     token = got[0]?.refreshToken ?? ''
   }
-  t.same(new Set(places), new Set([sessionOf(await store.get(before.place) ?? '')?.statusIndex]))
+  t.same(new Set(places), new Set([recordOf(await store.get(before.place) ?? '')?.statusIndex]))
 })
 
 t.test('a refresh that is overtaken takes the place that the other one stored', async t => {
