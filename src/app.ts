@@ -60,7 +60,11 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     requestTimeout: requestLimits.requestMs,
     connectionTimeout: 30_000,
     keepAliveTimeout: 72_000,
-    http: { headersTimeout: requestLimits.headersMs, maxHeaderSize: requestLimits.headerBytes },
+    http: {
+      headersTimeout: requestLimits.headersMs,
+      maxHeaderSize: requestLimits.headerBytes,
+      connectionsCheckingInterval: 1_000 // Node looks every thirty seconds, and only then are those too slow cut
+    },
     exposeHeadRoutes: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',

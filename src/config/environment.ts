@@ -72,6 +72,8 @@ export class EnvironmentReader {
    */
   know (definitions: Variables, prefix: string, sure: number): void {
     for (const [name, { secret }] of Object.entries(definitions)) {
+      const file = `${name}_FILE`
+      if (prefix === '' && !secret && this.#env[file]) this.problem(file, `is not a variable of ours: ${name} is no secret, so it is given directly`)
       for (const full of [prefix + name, ...(secret ? [`${prefix}${name}_FILE`] : [])]) {
         this.#known.set(full, Math.min(sure, this.#known.get(full) ?? sure))
       }

@@ -14,9 +14,10 @@ const maxLength = 2048
  * RFC 9700 sections 4.1 and 4.11.
  */
 export function loadReturnTo (value: string, { publicUrl, allowedOrigins }: ReturnToRules): string | undefined {
-  // Control characters, spaces and backslashes are what browsers and parsers disagree about; non-ASCII belongs percent-encoded.
-  if (value.length > maxLength || !/^[\x21-\x7e]+$/.test(value) || value.includes('\\') || value.startsWith('//')) return undefined
-  if (!value.startsWith('/') && !/^https?:\/\/[^/]/i.test(value)) return undefined
+  // Control characters, spaces and backslashes are what browsers and parsers disagree about.
+  if (value.length > maxLength || /[\s\p{C}\\]/u.test(value) || value.startsWith('//')) return undefined
+  // A host in other letters is a look-alike, or has an ASCII spelling; a path in them is normalised below.
+  if (!value.startsWith('/') && !/^https?:\/\/[\x21-\x2e\x30-\x7e]+(?:\/|$)/i.test(value)) return undefined
   if (!URL.canParse(value, publicUrl)) return undefined
   const url = new URL(value, publicUrl)
   // `/a/..//evil.test` resolves to the path `//evil.test`, which a Location header would send elsewhere.

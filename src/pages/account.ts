@@ -12,7 +12,7 @@ ${name && html`<dt>Name</dt><dd>${name}</dd>
 <dt>Signed in with</dt><dd>${providerName ?? provider}</dd>
 <dt>Subject</dt><dd>${sub}</dd>
 </dl>
-${sessions.length > 1 && html`<h2>Your sessions</h2>
+${sessions.length > 0 && html`<h2>Your sessions</h2>
 <ul>${sessions.map(({ id, device, lastUsedAt }) =>
   html`<li>${deviceName(device)}<small> · ${id === sid ? 'this one' : `last used ${dateOf(lastUsedAt)}`}</small></li>
 `)}</ul>

@@ -18,7 +18,7 @@ declare module 'fastify' {
 const byFastifyCode: Record<string, RefusalCode> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_HANDLER_TIMEOUT: 'provider_timeout' // nothing else of ours may take so long
+  FST_ERR_HANDLER_TIMEOUT: 'provider_timeout' // nothing else of ours may take so long, once the request is here
 }
 
 /** Any error as one of our refusals. What we did not foresee is ours, unless it is clearly the request's. */
@@ -93,7 +93,11 @@ export function handleErrors (app: FastifyInstance): void {
     methods.set(url, known)
   })
 
-  app.setErrorHandler((error, request, reply) => refuse(request, reply, refusalOf(error)))
+  app.setErrorHandler((error, request, reply) => {
+    const isStillArriving = (error as FastifyError).code === 'FST_ERR_HANDLER_TIMEOUT' && !request.raw.complete
+    if (isStillArriving) return refuse(request, reply.header('connection', 'close'), new AuthError('request_timeout', { cause: error }))
+    return refuse(request, reply, refusalOf(error))
+  })
   app.setNotFoundHandler({}, (request, reply) => {
     const allowed = [...methods].find(([pattern]) => matches(pattern, request.url))?.[1]
     if (!allowed) return refuse(request, reply, new AuthError('not_found'))

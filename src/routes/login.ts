@@ -117,6 +117,7 @@ const login: RoutePlugin<LoginOptions> = async (app, options) => {
   const { flows, cookies, returnTo: returnToRules } = options
 
   app.get('/:provider', { schema: startSchema, config: { page: true, neverLate: true, ...counted('starts') } }, async (request, reply) => {
+    if (ownWords.has(request.params.provider)) return reply.callNotFound() // or another method's: POST /auth/refresh
     const provider = providerOf(request.params.provider)
     const { return_to: wanted } = request.query
     const returnTo = wanted === undefined ? undefined : loadReturnTo(wanted, returnToRules)

@@ -31,7 +31,7 @@ function bearerToken ({ headers, raw }: FastifyRequest): string | undefined {
     throw new AuthError('invalid_token')
   }
   if (!/^bearer(\s|$)/i.test(authorization)) return undefined // another scheme, meant for a proxy in front
-  const [, token] = /^bearer ([\w.~+/-]+=*)$/i.exec(authorization) ?? []
+  const [, token] = /^bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(authorization) ?? []
   if (!token) throw new AuthError('invalid_token')
   return token
 }

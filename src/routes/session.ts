@@ -93,9 +93,9 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, returnTo: r
   })
 
   app.post('/refresh', { schema: refreshSchema, config: counted('tokens') }, async (request, reply) => {
-    refuseCrossSite(request, trusted)
     const refreshToken = cookies.readRefresh(request)
     if (refreshToken === undefined) throw new AuthError('invalid_refresh_token')
+    refuseCrossSite(request, trusted)
     const issued = await refreshSession(request, reply, refreshToken, refreshing)
     return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(tokenResponse(issued)))
   })

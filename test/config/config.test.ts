@@ -188,6 +188,7 @@ t.test('a secret can come from a file, without the newline at its end', async t 
   chmodSync(unreadable, 0)
   const missing = [join(folder, 'nothing'), folder, ...(process.getuid?.() === 0 ? [] : [unreadable])]
   for (const path of missing) t.match(problems({ SECRET_FILE: path }), [{ variable: 'SECRET_FILE', reason: /cannot be read/ }], path)
+  t.match(problems({ PUBLIC_URL_FILE: '/run/url' }), [{ variable: 'PUBLIC_URL_FILE', reason: /PUBLIC_URL is no secret/ }])
   t.match(problems({ SECRET_FILE: file('') }), [{ variable: 'SECRET_FILE', reason: /empty/ }])
   t.match(problems({ SECRET_FILE: file('\n') }), [{ variable: 'SECRET_FILE', reason: /empty/ }])
   t.match(problems({ SECRET_FILE: file(`${secret}\n${secret}\n`) }), [{ variable: 'SECRET', reason: /one line/ }])

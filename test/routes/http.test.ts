@@ -288,6 +288,8 @@ t.test('R70 a method that an address does not answer is 405 with Allow', async t
     ['POST', '/auth/me', 'GET, HEAD'],
     ['DELETE', '/auth/logout', 'POST'],
     ['PUT', '/auth/logout', 'POST'],
+    ['GET', '/auth/logout', 'POST'],
+    ['GET', '/auth/refresh?x', 'POST'],
     ['POST', '/auth/login', 'GET'],
     ['POST', '/auth/dev', 'GET'],
     ['HEAD', '/auth/dev', 'GET'],
@@ -422,6 +424,22 @@ t.test('R69 a request that takes too long to arrive is 408', async t => {
   t.equal(answer.headers['x-ours'], 'yes')
   t.equal(JSON.parse(answer.body).code, 'request_timeout')
   t.notMatch(answer.text, 'hunter2')
+})
+
+t.test('R69 who sends too slowly is cut: headers after ten seconds, and a body', async t => {
+  const { address, url } = await listeningApp(t)
+  const from = performance.now()
+  const head = raw('POST /auth/logout HTTP/1.1', `Origin: ${url}`, 'Content-Type: application/json', 'Content-Length: 100')
+    .filter(line => !line.startsWith('Connection'))
+  const halves = ['GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ', [...head.slice(0, -1), '', '{'].join('\r\n')]
+  const answers = await Promise.all(halves.map(half => overTheWire(address, half)))
+  t.ok(performance.now() - from < 13_000)
+  for (const answer of answers) {
+    t.equal(answer.status, 408)
+    assertHeaders(t, answer.headers, false, '408')
+    t.equal(answer.headers['connection'], 'close')
+    t.equal(JSON.parse(answer.body).code, 'request_timeout', 'and nothing after it')
+  }
 })
 
 t.test('a connection that is gone gets no answer', async t => {

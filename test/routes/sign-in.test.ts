@@ -129,7 +129,10 @@ const bad: Array<[string, string]> = [
   ['international look-alike', 'https://аpp.example.com'],
   ['fullwidth full stop', 'https://app.example。com'],
   ['fullwidth slash', 'https://evil.test／app.example.com'],
-  ['non-ASCII path', '/sé'],
+  ['another site with a non-ASCII path', 'https://evil.test/sé'],
+  ['a space of another script', '/s\u3000e'],
+  ['a mark that turns text around', '/s\u202ee'],
+  ['fullwidth slash in the scheme', 'https:／／app.example.com'],
   ['javascript', 'javascript:alert(1)'],
   ['javascript in capitals', 'JavaScript:alert(1)'],
   ['javascript that looks like ours', 'javascript://localhost:3000/%0aalert(1)'],
@@ -220,6 +223,9 @@ t.test('R44 a good return_to is used in its normalised form', async t => {
     ['/page?next=//evil.test', '/page?next=//evil.test'],
     ['/page#//evil.test', '/page#//evil.test'],
     ['/authors', '/authors'],
+    ['/sé?q=ü', '/s%C3%A9?q=%C3%BC'],
+    ['/／evil.test', '/%EF%BC%8Fevil.test'],
+    ['https://app.example.com/ß', 'https://app.example.com/%C3%9F'],
     ['/a@b', '/a@b'],
     ['/auth/account', '/auth/account'],
     ['/auth/authorize?client_id=x', '/auth/authorize?client_id=x'],
@@ -241,7 +247,7 @@ t.test('the account page says who is signed in and how to sign out', async t => 
   await devSignIn(browser)
   const page = await browser.visit('/auth/account')
   t.equal(page.status, 200)
-  for (const text of ['ada@example.com', 'Ada', 'Development login', 'dev|', 'action="/auth/logout"']) t.match(page.body, text)
+  for (const text of ['ada@example.com', 'Ada', 'Development login', 'dev|', 'Your sessions', 'this one', 'action="/auth/logout"']) t.match(page.body, text)
   t.match(page.headers['vary'], 'Cookie')
 })
 

@@ -349,6 +349,37 @@ t.test('R52 what was ended half way stays ended for as long as its record may li
   t.ok((await openTestState(t, env, { startAt: 13 * 86_400 })).revocations.has(ended), 'also after a restart')
 })
 
+t.test('L18 R52 ends that a store lost with its last writes are told again, for as long as the lost records may live', async t => {
+  const { sessions, store, first, session, revocations, env, travel } = await scene(t)
+  const other = await sessions.start(grace, 0)
+  await sessions.end('dev|7', session.id)
+  await sessions.endEveryone()
+  const ended = [session, other].map(({ id, startedAt }) => ({ sid: id, auth_time: startedAt }))
+  await eventually('it is heard', () => ended.every(claims => revocations.has(claims)))
+
+  for await (const [key] of store.walk('news/')) await store.remove(key)
+  const { newsAfter, announce } = store
+  let fails = 1
+  store.announce = async (news, expiresAt) => {
+    if (fails-- > 0) throw new StoreError('away')
+    return announce.call(store, news, expiresAt)
+  }
+  store.newsAfter = async () => {
+    store.newsAfter = newsAfter
+    return { ...await newsAfter.call(store, 0), mayHaveLost: true }
+  }
+  const lines = async () => (await newsAfter.call(store, 0)).news.map(line => line.slice(0, line.lastIndexOf(' '))).sort()
+  await eventually('they are told', async () => (await lines()).length === 2)
+  t.match((await lines())[1], new RegExp(`^session ${session.id} `))
+
+  const later = await openTestState(t, env, { startAt: 29 * 86_400 })
+  for (const claims of ended) t.ok(later.revocations.has(claims), 'and whoever starts later knows')
+  await t.rejects(later.sessions.refresh(first), refused)
+  travel(1)
+  const after = await sessions.start(ada, 0)
+  t.notOk(revocations.has({ sid: after.id, auth_time: after.startedAt }))
+})
+
 t.test('R52 L25 a clock that jumped forward and back forgets no end', async t => {
   const { sessions, revocations, session, travel } = await scene(t)
   const other = await sessions.start(grace, 0)
