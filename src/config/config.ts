@@ -67,7 +67,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   reader.reportUnknown(groups)
 
   const devLogin = values.DEV_LOGIN ?? (providers.length === 0 && loopback)
-  if (devLogin && !loopback) reader.problem('DEV_LOGIN', 'lets anyone be anyone: only for a loopback PUBLIC_URL')
+  if (devLogin && !loopback) reader.problem('DEV_LOGIN', 'lets anyone be anyone: only for a loopback PUBLIC_URL', 'false')
   if (providers.length === 0 && !devLogin && !triedInVain) {
     reader.problem('GOOGLE_CLIENT_ID', 'no provider is configured: nobody could sign in', known['google']?.clientIdExample)
   }
@@ -90,12 +90,14 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   }
   const host = new URL(publicUrl).hostname
   if (values.COOKIE_DOMAIN && !(secure && (host === values.COOKIE_DOMAIN || host.endsWith(`.${values.COOKIE_DOMAIN}`)))) {
-    reader.problem('COOKIE_DOMAIN', 'must be the host of an https PUBLIC_URL or a parent of it')
+    reader.problem('COOKIE_DOMAIN', 'must be the host of an https PUBLIC_URL or a parent of it', variables.COOKIE_DOMAIN.example)
   }
   for (const claim of Object.keys(values.TOKEN_CLAIMS ?? {})) {
     if (reservedClaims.has(claim)) reader.problem('TOKEN_CLAIMS', `may not replace the claim ${claim}`, variables.TOKEN_CLAIMS.example)
   }
-  if (JSON.stringify(values.TOKEN_CLAIMS ?? {}).length > 1500) reader.problem('TOKEN_CLAIMS', 'must be at most 1,500 characters: a token has 3,500')
+  if (JSON.stringify(values.TOKEN_CLAIMS ?? {}).length > 1500) {
+    reader.problem('TOKEN_CLAIMS', 'must be at most 1,500 characters: a token has 3,500', variables.TOKEN_CLAIMS.example)
+  }
 
   const emailList = (name: 'ALLOWED_EMAILS' | 'BLOCKED_EMAILS') => values[name]?.map(email => {
     const canonical = canonicalEmail(email)

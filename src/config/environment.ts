@@ -32,6 +32,8 @@ export interface Group {
   variables: Variables
 }
 
+const fileExample = '/run/secrets/handstamp'
+
 /**
  * Reads the environment by the tables of variables.ts and collects everything wrong with it.
  * `X_FILE` stands in for a secret `X`; an empty variable counts as absent unless it restricts who may sign in.
@@ -96,16 +98,16 @@ export class EnvironmentReader {
     const direct = this.#env[name]
     const file = definition.secret ? this.#env[`${name}_FILE`] : undefined
     if (direct && file) {
-      this.problem(name, `is given twice, directly and as ${name}_FILE`)
+      this.problem(name, `is given twice, directly and as ${name}_FILE`, definition.example)
       return undefined
     }
     if (file) {
       try {
         const text = this.#readFile(file).replace(/\r?\n$/, '')
-        if (text === '') this.problem(`${name}_FILE`, 'names an empty file')
+        if (text === '') this.problem(`${name}_FILE`, 'names an empty file', fileExample)
         return text || undefined
       } catch {
-        this.problem(`${name}_FILE`, 'names a file that cannot be read')
+        this.problem(`${name}_FILE`, 'names a file that cannot be read', fileExample)
         return undefined
       }
     }

@@ -110,12 +110,12 @@ function readOne (reader: EnvironmentReader, place: Place, { loopback }: Rules):
     const why = typeof needed === 'string' ? `, and ${needed}` : list ? '' : `, and ${name} needs both`
     reader.problem(prefix + field, `is missing: ${because}${why}`, example)
   }
-  for (const [field, { address }] of Object.entries(variables)) {
+  for (const [field, { address, example }] of Object.entries(variables)) {
     const value = values[field]
     if (!address || typeof value !== 'string') continue
     const { protocol, hostname } = new URL(value)
     if (protocol === 'http:' && !(loopback && read.isLoopbackHost(hostname))) {
-      reader.problem(prefix + field, 'must be https: http is for a provider and a PUBLIC_URL that are both loopback')
+      reader.problem(prefix + field, 'must be https: http is for a provider and a PUBLIC_URL that are both loopback', example)
     }
   }
   const { CLIENT_ID: clientId, CLIENT_SECRET: clientSecret = '', SCOPES, EMAIL_DOMAINS: emailDomains, NAME = name } = values
