@@ -1,5 +1,5 @@
 import type { Config } from './config/config.ts'
-import { KeyRing, type KeyEvent } from './keys/key-ring.ts'
+import { KeyRing, type KeyEvent, type KeyRingOptions } from './keys/key-ring.ts'
 import { randomId } from './keys/randomness.ts'
 import { foundSecret, keptSecret } from './keys/secret.ts'
 import { secretBox } from './keys/secret-box.ts'
@@ -57,7 +57,7 @@ export async function openState (config: Config, options: StateOptions): Promise
     const news = new News(store, error => {
       if (!(error instanceof StoreError)) onProblem('news could not be understood', error) // the store says itself when it is away
     })
-    const keys = await KeyRing[joins ? 'join' : 'open']({
+    const keyOptions: KeyRingOptions = {
       store,
       box: secretBox(secrets, 'signing-keys'),
       clock,
@@ -67,7 +67,8 @@ export async function openState (config: Config, options: StateOptions): Promise
       changesAtOnce: config.loopback,
       announce: () => news.announce('keys', '', epochSeconds(clock) + keyNewsSeconds),
       onEvent: (event, kid) => onEvent(event, { kid })
-    })
+    }
+    const keys = joins ? await KeyRing.join(keyOptions) : await KeyRing.open(keyOptions)
     const reload = () => keys.reload().catch((error: unknown) => {
       if (error instanceof StoreError) throw error // to be heard again
       onProblem('the changed key ring cannot be used', error)

@@ -1,11 +1,12 @@
 import type { SigningAlg } from '../config/config.ts'
 import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
+import { KeyRingError, newKey, openedKey, resealed, ringOf, type KeyRecord, type RingRecord } from './key-record.ts'
 import {
   keyIn, maxKeys, nextIsKnown, promoted, publishedBeforeSeconds, rotationIsDue, stateOf, withNext, withoutKey, withoutPrevious, withoutRetired,
-  type KeyRecord, type KeyState, type RingRecord, type Schedule
+  type KeyState, type Schedule
 } from './key-schedule.ts'
 import type { SecretBox } from './secret-box.ts'
-import { makePrivatePem, signingKey, type PublicJwk, type SigningKey } from './signing-key.ts'
+import type { PublicJwk, SigningKey } from './signing-key.ts'
 
 export type KeyEvent = 'key_made' | 'key_rotated' | 'key_removed'
 
@@ -18,7 +19,7 @@ export interface KeyRingOptions extends Schedule {
   /** Tells every other process that the ring has changed. */
   announce: () => Promise<void>
   /** Hears of what this process changes. */
-  onEvent?: (event: KeyEvent, kid: string) => void
+  onEvent: (event: KeyEvent, kid: string) => void
 }
 
 /** A key and where it stands. Times are epoch seconds. */
@@ -31,22 +32,6 @@ export interface RingKey extends SigningKey {
 
 /** Hears of the keys of the ring before they come into use. */
 export type KeyWatcher = (keys: RingKey[]) => Promise<void> | void
-
-/** What was asked for cannot be done; the message says why, for an operator. */
-export class KeyRingError extends Error {}
-
-/** By the newest secret. What none of ours opens is another process' business. */
-function resealed (key: KeyRecord, box: SecretBox): KeyRecord {
-  const pem = box.isNewest(key.sealedPem, key.kid) ? undefined : box.open(key.sealedPem, key.kid)
-  return pem === undefined ? key : { ...key, sealedPem: box.seal(pem, key.kid) }
-}
-
-/** @throws KeyRingError for a ring of a version that this one cannot read: the known keys stay in use, and it is left alone */
-function ringOf (text: string): RingRecord {
-  const ring = JSON.parse(text) as RingRecord
-  if (ring.v !== 1) throw new KeyRingError('the key ring was written by a newer version')
-  return ring
-}
 
 const place = 'keys/ring'
 const tries = 10
@@ -91,7 +76,7 @@ export class KeyRing {
     if (await store.get(place) === undefined) {
       const [current, next] = await Promise.all([ring.#newKey(alg), ring.#newKey(alg)])
       const first: RingRecord = { v: 1, keys: [{ ...current, signsFrom: current.publishedAt }, next] }
-      if (await store.claim(place, JSON.stringify(first))) for (const { kid } of first.keys) options.onEvent?.('key_made', kid)
+      if (await store.claim(place, JSON.stringify(first))) for (const { kid } of first.keys) options.onEvent('key_made', kid)
     }
     await ring.reload()
     await ring.#change(async record => {
@@ -214,10 +199,10 @@ export class KeyRing {
   /** The ring in the store. One that came back empty gets ours: a start would make other keys. */
   async #stored (): Promise<string> {
     const { store } = this.#options
-    const text = await store.get(place)
-    if (text !== undefined) return text
-    if (this.#text !== '') await store.claim(place, this.#text)
-    return await store.get(place) ?? this.#text
+    let text = await store.get(place)
+    if (text === undefined && this.#text !== '' && await store.claim(place, this.#text)) text = this.#text
+    if (text === undefined) throw new Error('the key ring is gone from the store')
+    return text
   }
 
   async #use (text: string): Promise<void> {
@@ -232,19 +217,15 @@ export class KeyRing {
   }
 
   #opened (record: KeyRecord): RingKey {
-    const { sealedPem, ...standing } = record
-    const known = this.find(record.kid)
-    if (known) return { ...known, ...standing, state: stateOf(record) }
-    const pem = this.#options.box.open(sealedPem, record.kid)
-    if (!pem) throw new KeyRingError(`signing key ${record.kid} was sealed with another SECRET: add that secret to the list`)
-    return { ...signingKey(pem, record.alg), ...standing, state: stateOf(record) }
+    const { sealedPem: _sealed, ...standing } = record
+    return { ...this.find(record.kid) ?? openedKey(record, this.#options.box), ...standing, state: stateOf(record) }
   }
 
   #report (before: RingKey[]): void {
     const { onEvent } = this.#options
-    for (const { kid } of this.#keys) if (!before.some(key => key.kid === kid)) onEvent?.('key_made', kid)
-    if (before[0]?.kid !== this.current.kid) onEvent?.('key_rotated', this.current.kid)
-    for (const { kid } of before) if (!this.find(kid)) onEvent?.('key_removed', kid)
+    for (const { kid } of this.#keys) if (!before.some(key => key.kid === kid)) onEvent('key_made', kid)
+    if (before[0]?.kid !== this.current.kid) onEvent('key_rotated', this.current.kid)
+    for (const { kid } of before) if (!this.find(kid)) onEvent('key_removed', kid)
   }
 
   /** The next key but one. What algorithm is next was decided when the service started. */
@@ -252,11 +233,8 @@ export class KeyRing {
     return this.#newKey(keyIn(record, 'next')?.alg ?? this.#options.alg)
   }
 
-  async #newKey (alg: SigningAlg): Promise<KeyRecord> {
-    const { box } = this.#options
-    const pem = await makePrivatePem(alg)
-    const { kid } = signingKey(pem, alg)
-    return { kid, alg, sealedPem: box.seal(pem, kid), publishedAt: this.#now() }
+  #newKey (alg: SigningAlg): Promise<KeyRecord> {
+    return newKey(alg, this.#options.box, this.#now())
   }
 
   /** One at a time: a slow reload must not put back what a change has just replaced. */

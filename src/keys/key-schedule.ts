@@ -1,24 +1,5 @@
 import type { SigningAlg } from '../config/config.ts'
-
-/** A key at rest, as the store keeps it. Times are epoch seconds. */
-export interface KeyRecord {
-  kid: string
-  alg: SigningAlg
-  /** The private half, sealed with the secret. */
-  sealedPem: string
-  /** When verifiers could see it first. */
-  publishedAt: number
-  /** Absent for the next key. */
-  signsFrom?: number
-  /** Present for a previous key: it signed until then. */
-  signedUntil?: number
-}
-
-/** The ring at rest. `v` tells later versions how to read it; members they add are kept. */
-export interface RingRecord {
-  v: 1
-  keys: KeyRecord[]
-}
+import type { KeyRecord, RingRecord } from './key-record.ts'
 
 export type KeyState = 'current' | 'next' | 'previous'
 

@@ -14,7 +14,7 @@ export interface RefreshToken {
 }
 
 /** One that was presented to us, with the token that comes after it: by the newest secret, whichever sealed this one. */
-export interface PresentedToken extends RefreshToken {
+export interface KnownToken extends RefreshToken {
   successor: RefreshToken
 }
 
@@ -65,7 +65,7 @@ export class RefreshTokens {
   }
 
   /** undefined for what we never issued, and for any other spelling of what we did */
-  parse (text: string): PresentedToken | undefined {
+  parse (text: string): KnownToken | undefined {
     const bytes = Buffer.from(text, 'base64url')
     if (bytes.length !== length || bytes.toString('base64url') !== text) return undefined
     const seal = bytes.subarray(sealAt)

@@ -12,7 +12,7 @@ import { StoreError } from '../../src/stores/store.ts'
 import { audited, listeningTestApp, temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
 import { eventually } from '../helpers/eventually.ts'
-import { openTestState } from '../helpers/state.ts'
+import { ada, openTestState } from '../helpers/state.ts'
 
 /** The service at work, and an operator at a terminal beside it. */
 async function scene (t: Teardown & { capture: typeof import('tap').t.capture }) {
@@ -77,6 +77,17 @@ t.test('R77 what an operator does is in the audit log of the service', async t =
   ])
   t.match(log(), `"audit":"key_rotated","kid":"${next}"`)
   t.match(log(), `"audit":"key_removed","kid":"${current}"`)
+})
+
+t.test('what an operator did in words that a service does not know is reported, and holds up nothing', async t => {
+  const problems: string[] = []
+  const { store, env, revocations } = await openTestState(t, {}, { onProblem: message => { problems.push(message) } })
+  const other = await openTestState(t, env, { onProblem: () => {} })
+  await store.announce('operator {"id":', Math.floor(Date.now() / 1000) + 60)
+  const { id, startedAt } = await other.sessions.start(ada, 0)
+  await other.sessions.end('dev|7', id)
+  await eventually('the end is heard', () => revocations.has({ sid: id, auth_time: startedAt }))
+  t.same(problems, ['news could not be understood'])
 })
 
 t.test('R77 a change of keys that was made and could not be told is in the audit log all the same', async t => {
@@ -174,7 +185,8 @@ t.test('R56 sessions end --all ends everybody\'s, and who signs in afterwards st
 t.test('words that do not fit are answered with the usage', async t => {
   const { type } = await scene(t)
   for (const [command, words] of [
-    [keysCommand, []], [keysCommand, ['forget']], [keysCommand, ['rotate', 'now']], [keysCommand, ['revoke']], [keysCommand, ['export']],
+    [keysCommand, []], [keysCommand, ['forget']], [keysCommand, ['rotate', 'now']], [keysCommand, ['list', 'a', 'b']], [keysCommand, ['revoke']],
+    [keysCommand, ['export']],
     [sessionsCommand, []], [sessionsCommand, ['end']], [sessionsCommand, ['list', '--all']], [sessionsCommand, ['end', 'a', 'b']]
   ] as Array<[typeof keysCommand, string[]]>) {
     const { code, err } = await type(command, ...words)

@@ -2,7 +2,7 @@ import { calculateJwkThumbprint } from 'jose'
 import t from 'tap'
 import type { Environment } from '../../src/config/environment.ts'
 import { KeyRing, type RingKey } from '../../src/keys/key-ring.ts'
-import type { RingRecord } from '../../src/keys/key-schedule.ts'
+import type { RingRecord } from '../../src/keys/key-record.ts'
 import { secretBox } from '../../src/keys/secret-box.ts'
 import { makePrivatePem } from '../../src/keys/signing-key.ts'
 import { StoreError, type Store } from '../../src/stores/store.ts'
@@ -347,6 +347,7 @@ async function ringOn (store: Store, secrets = [oldSecret], env: Partial<Paramet
     tokenSeconds: tokenTtl,
     changesAtOnce: false,
     announce: async () => { announced++ },
+    onEvent: () => {},
     ...env
   })
   return { ring, announced: () => announced }
@@ -379,6 +380,12 @@ t.test('L18 a ring that is gone from the store is put back by whoever has it: a 
     t.same(standing({ keys }), known)
     t.same(standing(await openTestState(t, env)), known)
   }
+})
+
+t.test('a ring that goes while it is opened is missed', async t => {
+  const { store } = await openTestState(t, { SECRET: oldSecret })
+  const forgetful = new Proxy(store, { get: (target, name) => name === 'get' ? async () => undefined : Reflect.get(target, name).bind(target) as unknown })
+  await t.rejects(ringOn(forgetful), { message: 'the key ring is gone from the store' })
 })
 
 t.test('L18 L27 a key that was revoked stays so though the store brings it back', async t => {

@@ -1,7 +1,7 @@
 import t from 'tap'
+import type { KeyRecord, RingRecord } from '../../src/keys/key-record.ts'
 import {
-  keyIn, maxKeys, nextIsKnown, promoted, publishedBeforeSeconds, rotationIsDue, stateOf, withNext, withoutKey, withoutPrevious, withoutRetired,
-  type KeyRecord, type RingRecord
+  keyIn, maxKeys, nextIsKnown, promoted, publishedBeforeSeconds, rotationIsDue, stateOf, withNext, withoutKey, withoutPrevious, withoutRetired
 } from '../../src/keys/key-schedule.ts'
 
 const day = 86_400

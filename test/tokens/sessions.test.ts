@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { RingRecord } from '../../src/keys/key-schedule.ts'
+import type { RingRecord } from '../../src/keys/key-record.ts'
 import { secretBox } from '../../src/keys/secret-box.ts'
 import { recordOf } from '../../src/tokens/session-record.ts'
 import { RefreshTokens, subjectIdOf } from '../../src/tokens/refresh-tokens.ts'
