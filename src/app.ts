@@ -25,6 +25,7 @@ import { validateRequests } from './plugins/validation.ts'
 import { callbackUrl } from './providers/callback.ts'
 import { configuredProviders } from './providers/configured.ts'
 import type { Provider } from './providers/provider.ts'
+import callback from './routes/callback.ts'
 import devRoutes from './routes/dev.ts'
 import docs from './routes/docs.ts'
 import health from './routes/health.ts'
@@ -136,7 +137,8 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   }, { prefix: '/auth' })
   if (dev) await app.register(devRoutes, { prefix: '/auth/dev', dev, flows })
   await app.register(postedCallback, { prefix: '/auth', providers, postedAnswers })
-  await app.register(login, {
+  await app.register(login, { prefix: '/auth', providers, returnTo, flows })
+  await app.register(callback, {
     prefix: '/auth', providers, returnTo, emails, flows, postedAnswers, store, sessions, accessTokens, verifier, cookies, logDigest, memberships
   })
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/auth/login', 302))

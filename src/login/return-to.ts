@@ -1,3 +1,5 @@
+import { AuthError } from '../errors.ts'
+
 /** Where a login may end. Wildcards (`https://*.example.com`) allow one label. */
 export interface ReturnToRules {
   publicUrl: string
@@ -25,6 +27,18 @@ export function loadReturnTo (value: string, { publicUrl, allowedOrigins }: Retu
   if (url.origin === publicUrl) return isOwnTarget(url.pathname) ? url.pathname + url.search + url.hash : undefined
   return isAllowedOrigin(url, allowedOrigins) ? url.href : undefined
 }
+
+/** The return_to of a request, if it has one. @throws AuthError invalid_return_to */
+export function returnToOf (wanted: string | undefined, rules: ReturnToRules): string | undefined {
+  if (wanted === undefined) return undefined
+  const returnTo = loadReturnTo(wanted, rules)
+  if (returnTo === undefined) throw new AuthError('invalid_return_to')
+  return returnTo
+}
+
+/** An address of ours that hands on where the login ends. */
+export const withReturnTo = (path: string, returnTo: string | undefined): string =>
+  returnTo === undefined ? path : `${path}?${new URLSearchParams({ return_to: returnTo }).toString()}`
 
 /** Our own /auth/ paths do things; only these two are places to be. */
 function isOwnTarget (pathname: string): boolean {

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
-import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
+import { returnToOf, type ReturnToRules } from '../login/return-to.ts'
 import { audit } from '../plugins/log.ts'
 import { counted } from '../plugins/request-limits.ts'
 import { subjectOf } from '../tokens/access-tokens.ts'
@@ -106,8 +106,7 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, returnTo: r
     const byBearer = /^bearer\s/i.test(request.headers.authorization ?? '') &&
       cookies.read(request) === undefined && cookies.readRefresh(request) === undefined
     if (!byBearer) refuseCrossSite(request, trusted)
-    const returnTo = wanted === undefined ? '/auth/login' : loadReturnTo(wanted, rules)
-    if (returnTo === undefined) throw new AuthError('invalid_return_to')
+    const returnTo = returnToOf(wanted, rules) ?? '/auth/login'
 
     const [sid, ...others] = await endPresented(request, everywhere === true || everywhere === 'true')
     if (sid !== undefined) audit(request, 'logged_out', { sid, sessions: others.length + 1 })

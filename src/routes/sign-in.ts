@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
-import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
+import { returnToOf, withReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import { accountPage } from '../pages/account.ts'
 import { pageHeaders } from '../pages/layout.ts'
 import { signInPage } from '../pages/sign-in.ts'
@@ -61,15 +61,12 @@ const accountSchema = {
 const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: rules, verifier, ...refreshing }) => {
   const { sessions, cookies } = refreshing
   app.get('/login', { schema: signInSchema, config: { page: true } }, async (request, reply) => {
-    const { return_to: wanted } = request.query
-    const returnTo = wanted === undefined ? undefined : loadReturnTo(wanted, rules)
-    if (wanted !== undefined && returnTo === undefined) throw new AuthError('invalid_return_to')
+    const returnTo = returnToOf(request.query.return_to, rules)
     reply.header('vary', 'Cookie')
     const resumed = await resume(request, reply)
     if (resumed ?? signedIn(cookies.read(request))) return reply.redirect(returnTo ?? rules.fallback, 303)
 
-    const query = returnTo === undefined ? '' : `?${new URLSearchParams({ return_to: returnTo }).toString()}`
-    const choices = [...providers.values()].map(({ id, name }) => ({ name, url: `/auth/${id}${query}` }))
+    const choices = [...providers.values()].map(({ id, name }) => ({ name, url: withReturnTo(`/auth/${id}`, returnTo) }))
     return reply.headers(pageHeaders()).send(signInPage(choices))
   })
 
