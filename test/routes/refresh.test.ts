@@ -29,6 +29,18 @@ async function scene (t: Teardown, env: Environment = {}) {
 const cookieLine = (headers: Record<string, unknown>, name: string): string | undefined =>
   [headers['set-cookie'] ?? []].flat().map(String).find(line => line.startsWith(`${name}=`))
 
+/** The next removal from the store fails. */
+function failToRemoveOnce (t: Pick<typeof import('tap').t, 'intercept'>): void {
+  const { remove } = EmbeddedStore.prototype
+  let fails = 1
+  t.intercept(EmbeddedStore.prototype, 'remove', {
+    async value (this: EmbeddedStore, key: string) {
+      if (fails-- > 0) throw new StoreError('away')
+      return remove.call(this, key)
+    }
+  })
+}
+
 // Cookies
 
 t.test('R60 a login sets the refresh cookie for the idle time, and the access cookie for the token\'s', async t => {
@@ -271,14 +283,7 @@ t.test('R52 signing out everywhere can be tried again until all of it is done', 
   const { app, url, browser } = await scene(t)
   const other = new Browser(app, url)
   await devSignIn(other)
-  const { remove } = EmbeddedStore.prototype
-  let fails = 1
-  t.intercept(EmbeddedStore.prototype, 'remove', {
-    async value (this: EmbeddedStore, key: string) {
-      if (fails-- > 0) throw new StoreError('away')
-      return remove.call(this, key)
-    }
-  })
+  failToRemoveOnce(t)
   const everywhere = { method: 'POST', json: { everywhere: true } } as const
   t.equal((await browser.visit('/auth/logout', everywhere)).status, 503)
   t.equal((await browser.visit('/auth/me')).status, 200, 'it can still say who it is')
@@ -337,14 +342,7 @@ t.test('L35 R77 a session whose token became too large ends at the refresh, and 
 
 t.test('a login that cannot end the session before it leaves no session of its own', async t => {
   const { app, url, browser } = await scene(t)
-  const { remove } = EmbeddedStore.prototype
-  let fails = 1
-  t.intercept(EmbeddedStore.prototype, 'remove', {
-    async value (this: EmbeddedStore, key: string) {
-      if (fails-- > 0) throw new StoreError('away')
-      return remove.call(this, key)
-    }
-  })
+  failToRemoveOnce(t)
   t.equal((await devSignIn(browser)).status, 503)
   const other = new Browser(app, url)
   await devSignIn(other)

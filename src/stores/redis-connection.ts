@@ -1,0 +1,145 @@
+import type { Redis } from 'ioredis'
+import { Outages, type StoreWatcher } from './outages.ts'
+import { Patience } from './patience.ts'
+import { scripts, type Scripted } from './redis-scripts.ts'
+import { StoreError, type Clock } from './store.ts'
+
+/** Before every key of ours. */
+export const namespace = 'handstamp:'
+const firstConnectionMs = 15_000
+/** So many answers in a row that did not come, and the connection is made anew: what waits on it is given up. */
+const maxUnanswered = 3
+
+/** One connection to the primary. Whatever does not come back in time, or with an error, is a StoreError here. */
+export class RedisConnection {
+  readonly outages: Outages
+  readonly #redis: Redis & Scripted
+  readonly #watcher: StoreWatcher
+  readonly #patience = new Patience()
+  #unanswered = 0
+  #turn: Promise<void> | undefined
+  #reconnections = 0
+  /** Redis' clock minus our monotonic one, which does not jump, in milliseconds. */
+  #clockOffsetMs = 0
+
+  private constructor (redis: Redis & Scripted, clock: Clock, watcher: StoreWatcher) {
+    this.#redis = redis
+    this.#watcher = watcher
+    this.outages = new Outages(clock, watcher)
+  }
+
+  /**
+   * Waits for the first connection; afterwards a Redis that is away is waited for in the background.
+   * @throws StoreError for one that cannot be reached, is a replica, or would evict what we keep
+   */
+  static async open (url: string, clock: Clock, watcher: StoreWatcher): Promise<RedisConnection> {
+    const { Redis } = await import('ioredis')
+    const redis = new Redis(url, {
+      connectTimeout: 2_000,
+      maxRetriesPerRequest: 0,
+      enableOfflineQueue: false,
+      keyPrefix: namespace,
+      retryStrategy: attempt => Math.min(50 * attempt, 500),
+      reconnectOnError: error => error.message.startsWith('READONLY') // a failover made our primary a replica
+    })
+    for (const [name, { keys, lua }] of Object.entries(scripts)) redis.defineCommand(name, { numberOfKeys: keys, lua })
+    const connection = new RedisConnection(redis as Redis & Scripted, clock, watcher)
+    try {
+      await connection.#firstConnection()
+      await connection.#assertSafe()
+    } catch (error) {
+      redis.disconnect()
+      throw error
+    }
+    redis.on('ready', () => {
+      connection.#reconnections++
+      connection.synchronise().catch(() => {})
+    })
+    return connection
+  }
+
+  /** How often it was lost and came back: whatever was on the other side may have lost its last writes. */
+  get reconnections (): number {
+    return this.#reconnections
+  }
+
+  /** Epoch milliseconds by Redis' own clock. */
+  now (): number {
+    return performance.now() + this.#clockOffsetMs
+  }
+
+  /** @throws StoreError */
+  async ask<Answer> (ask: (redis: Redis & Scripted) => Promise<Answer>): Promise<Answer> {
+    try {
+      await this.#endOfTurn()
+      const value = await this.#patience.wait(ask(this.#redis))
+      this.#unanswered = 0
+      this.outages.end()
+      return value
+    } catch (error) {
+      // It is there, and says no: out of memory, for one. What it can do, it goes on doing.
+      if ((error as Error).name === 'ReplyError') throw new StoreError('Redis refused', error)
+      throw this.away(new StoreError('Redis did not answer', error))
+    }
+  }
+
+  /** Notes that Redis was not there for us, and gives the error back. */
+  away (error: StoreError): StoreError {
+    this.outages.begin(error)
+    if (++this.#unanswered >= maxUnanswered && this.#redis.status === 'ready') {
+      this.#unanswered = 0
+      this.#redis.disconnect(true)
+    }
+    return error
+  }
+
+  /** Looks at Redis' clock. @throws StoreError */
+  async synchronise (): Promise<void> {
+    let asked = 0
+    const [seconds = 0, micros = 0] = await this.ask(redis => {
+      asked = performance.now()
+      return redis.time()
+    })
+    this.#clockOffsetMs = seconds * 1000 + micros / 1000 - (asked + performance.now()) / 2
+  }
+
+  close (): void {
+    this.#redis.disconnect()
+  }
+
+  #firstConnection (): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let problem: Error | undefined
+      const late = setTimeout(() => reject(new StoreError('Redis cannot be reached', problem)), firstConnectionMs)
+      this.#redis.on('error', (error: Error) => { problem = error })
+      this.#redis.once('ready', () => {
+        clearTimeout(late)
+        resolve()
+      })
+    })
+  }
+
+  async #assertSafe (): Promise<void> {
+    const info = await this.ask(redis => redis.info()).catch(() => '')
+    const [, role] = /^role:(\w+)/m.exec(info) ?? []
+    const [, policy] = /^maxmemory_policy:([\w-]+)/m.exec(info) ?? []
+    if (role === 'slave') throw new StoreError('REDIS_URL names a replica: sessions and keys need the primary')
+    if (policy?.startsWith('allkeys-')) {
+      throw new StoreError(`Redis would evict sessions and keys (maxmemory-policy ${policy}): set it to noeviction`)
+    }
+    if (policy !== 'noeviction') this.#watcher(new StoreError(`Redis says of its maxmemory-policy "${policy ?? 'nothing'}": noeviction keeps sessions safe`))
+    await this.synchronise()
+  }
+
+  /** When this turn of the event loop is over. What is asked then goes out in one piece: a piece costs both sides a system call. */
+  #endOfTurn (): Promise<void> {
+    this.#turn ??= new Promise(resolve => setImmediate(() => {
+      this.#turn = undefined
+      const { stream } = this.#redis
+      stream?.cork()
+      resolve()
+      queueMicrotask(() => stream?.uncork()) // after all who waited have asked
+    }))
+    return this.#turn
+  }
+}
