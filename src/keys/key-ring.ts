@@ -200,7 +200,7 @@ export class KeyRing {
   async #stored (): Promise<string> {
     const { store } = this.#options
     let text = await store.get(place)
-    if (text === undefined && this.#text !== '' && await store.claim(place, this.#text)) text = this.#text
+    if (text === undefined && this.#text !== '') text = await store.claim(place, this.#text) ? this.#text : await store.get(place)
     if (text === undefined) throw new Error('the key ring is gone from the store')
     return text
   }

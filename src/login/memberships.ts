@@ -32,8 +32,7 @@ export class Memberships {
 
   /** What a session keeps for later checks, sealed. */
   keep (provider: string, grant: Grant): string {
-    const kept: KeptGrant = { ...grant, checkedAt: epochSeconds(this.#options.clock) }
-    return this.#options.box.seal(JSON.stringify(kept), provider)
+    return this.#sealed(provider, { ...grant, checkedAt: epochSeconds(this.#options.clock) })
   }
 
   /**
@@ -48,16 +47,22 @@ export class Memberships {
     if (kept === undefined || text === undefined) throw new AuthError('invalid_refresh_token') // from before the check was on
     const { checkedAt, ...grant } = JSON.parse(text) as KeptGrant
     const now = epochSeconds(clock)
+    let living: Grant = grant
+    const isRenewed = () => living.accessToken !== grant.accessToken
     try {
-      const living = await withinReach(provider.recheck(grant))
-      const worthNoting = living.accessToken !== grant.accessToken || now - checkedAt > notedEverySeconds || !box.isNewest(kept, id)
+      await withinReach(provider.recheck(grant, renewed => { living = renewed }))
+      const worthNoting = isRenewed() || now - checkedAt > notedEverySeconds || !box.isNewest(kept, id)
       return worthNoting ? this.keep(id, living) : kept
     } catch (error) {
       if (error instanceof AuthError && error.code === 'email_not_allowed') throw error
       if (now - checkedAt > patienceSeconds) throw new AuthError('invalid_refresh_token', { cause: error })
       warn(`${id}: a membership could not be checked again`, error)
-      return kept
+      return isRenewed() ? this.#sealed(id, { ...living, checkedAt }) : kept // the provider may take each refresh token once
     }
+  }
+
+  #sealed (provider: string, kept: KeptGrant): string {
+    return this.#options.box.seal(JSON.stringify(kept), provider)
   }
 }
 

@@ -19,11 +19,12 @@ export function loadReturnTo (value: string, { publicUrl, allowedOrigins }: Retu
   // Control characters, spaces and backslashes are what browsers and parsers disagree about.
   if (value.length > maxLength || /[\s\p{C}\\]/u.test(value) || value.startsWith('//')) return undefined
   // A host in other letters is a look-alike, or has an ASCII spelling; a path in them is normalised below.
-  if (!value.startsWith('/') && !/^https?:\/\/[\x21-\x2e\x30-\x7e]+(?:\/|$)/i.test(value)) return undefined
+  if (!value.startsWith('/') && !/^https?:\/\/[^/?#\x80-\uffff]+(?:[/?#]|$)/i.test(value)) return undefined
   if (!URL.canParse(value, publicUrl)) return undefined
   const url = new URL(value, publicUrl)
   // `/a/..//evil.test` resolves to the path `//evil.test`, which a Location header would send elsewhere.
   if (url.username || url.password || /^[^/]*\/\/[^/]*@/.test(value) || url.pathname.startsWith('//')) return undefined
+  if (url.href.length > maxLength) return undefined // it goes into a cookie
   if (url.origin === publicUrl) return isOwnTarget(url.pathname) ? url.pathname + url.search + url.hash : undefined
   return isAllowedOrigin(url, allowedOrigins) ? url.href : undefined
 }

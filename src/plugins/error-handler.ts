@@ -99,7 +99,7 @@ export function handleErrors (app: FastifyInstance): void {
     return refuse(request, reply, refusalOf(error))
   })
   app.setNotFoundHandler({}, (request, reply) => {
-    const allowed = [...methods].find(([pattern]) => matches(pattern, request.url))?.[1]
+    const allowed = [...methods].find(([pattern, names]) => !names.has(request.method) && matches(pattern, request.url))?.[1]
     if (!allowed) return refuse(request, reply, new AuthError('not_found'))
     return refuse(request, reply.header('allow', [...allowed].join(', ')), new AuthError('method_not_allowed'))
   })

@@ -107,7 +107,6 @@ export function oauth1Provider (descriptor: OAuth1Descriptor, settings: OAuth1Se
 
     async recheck (grant) {
       await checkMembership(descriptor, own, apiOf(grant.accessToken, String(grant.tokenSecret)))
-      return grant
     }
   }
 }

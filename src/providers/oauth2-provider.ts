@@ -79,10 +79,10 @@ export function oauth2Provider (descriptor: OAuth2Descriptor, settings: Provider
       return isRestricted(descriptor, own) ? { identity, grant: grantOf(tokens, clock) } : { identity }
     },
 
-    async recheck (grant) {
+    async recheck (grant, renewed) {
       const living = await livingGrant(grant, async refreshToken => (await connect()).renew(refreshToken), clock)
+      renewed(living)
       await checkMembership(descriptor, own, apiOf(living.accessToken))
-      return living
     }
   }
 }

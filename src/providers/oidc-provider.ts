@@ -130,11 +130,11 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
       return isRestricted(descriptor, own) ? { identity, grant: grantOf(tokens, clock) } : { identity }
     },
 
-    async recheck (grant) {
+    async recheck (grant, renewed) {
       const { client, endpoints } = await connect()
       const living = await livingGrant(grant, refreshToken => client.renew(refreshToken), clock)
+      renewed(living)
       await checkMembership(descriptor, own, apiOf(endpoints, living.accessToken))
-      return living
     }
   }
 }

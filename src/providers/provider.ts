@@ -83,8 +83,11 @@ export interface Provider {
   checkAnswer (answer: CallbackAnswer, flow: FlowSecrets): Promise<void>
   /** Trades the answer and says who signed in. @throws AuthError */
   identify (answer: CallbackAnswer, flow: FlowSecrets): Promise<Login>
-  /** Checks again what `identify` checked of a membership, and gives back the grant to keep. @throws AuthError email_not_allowed */
-  recheck (grant: Grant): Promise<Grant>
+  /**
+   * Checks again what `identify` checked of a membership. Calls `renewed` with the grant to keep as soon as there is another
+   * one, whatever comes of the check. @throws AuthError email_not_allowed
+   */
+  recheck (grant: Grant, renewed: (grant: Grant) => void): Promise<void>
 }
 
 /** What the operator configured for one provider, and what it lives in. */

@@ -5,7 +5,7 @@ export type Topic = 'keys' | 'session' | 'everyone' | 'operator'
 
 type Listener = (text: string) => Promise<void> | void
 /** Hears which lines are still there where the store may have lost some. */
-type LossListener = (lines: Set<string>) => Promise<void>
+type LossListener = (lines: Set<string>) => Promise<void> | void
 
 /** What happens on one replica is known on all within a second. */
 const everyMs = 300
@@ -20,6 +20,8 @@ export class News {
   readonly #lossListeners: LossListener[] = []
   readonly #onProblem: (error: unknown) => void
   #last = 0
+  /** The store may have lost some, and not everybody has dealt with that yet. */
+  #mayHaveLost = false
   /** What the store did not take, with its expiry. */
   readonly #untold = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
@@ -65,14 +67,22 @@ export class News {
 
   /** Everything since the last time; again from there if the store fails a listener, so they must not mind to hear a thing twice. */
   async #read (): Promise<void> {
-    const { last, news, mayHaveLost } = await this.#store.newsAfter(this.#last)
+    const { last, news, mayHaveLost } = await this.#store.newsAfter(this.#mayHaveLost ? 0 : this.#last)
+    this.#mayHaveLost ||= mayHaveLost
     for (const line of news) await this.#tell(line)
     this.#last = last
-    if (mayHaveLost) for (const listener of this.#lossListeners) await listener(new Set(news))
+    if (this.#mayHaveLost) await this.#tellOfLoss(new Set(news))
     for (const [line, expiresAt] of this.#untold) {
       await this.#store.announce(line, expiresAt)
       this.#untold.delete(line)
     }
+  }
+
+  /** All of them, whoever fails; and all of them again if one did. */
+  async #tellOfLoss (lines: Set<string>): Promise<void> {
+    const outcomes = await Promise.allSettled(this.#lossListeners.map(listener => listener(lines)))
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    this.#mayHaveLost = false
   }
 
   /** A line that a listener cannot make anything of holds up nobody. */

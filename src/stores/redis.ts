@@ -80,10 +80,10 @@ export class RedisStore implements Store {
 
   async newsAfter (after: number): Promise<Heard> {
     const { reconnections } = this.#connection
-    const mayHaveLost = reconnections !== this.#heardSince
     const last = Number(await this.#connection.ask(redis => redis.get('counters/news')) ?? 0)
+    const mayHaveLost = reconnections !== this.#heardSince || last < after
     if (last === after && !mayHaveLost) return { last, news: [], mayHaveLost }
-    const from = last > after && !mayHaveLost ? after + 1 : 0
+    const from = mayHaveLost ? 0 : after + 1
     const found = await this.#connection.ask(redis => redis.zrangebyscore('news/', String(from), String(last)))
     this.#heardSince = reconnections
     const now = epochSeconds(this.#clock)

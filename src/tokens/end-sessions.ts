@@ -17,14 +17,14 @@ type Ending = Pick<SessionRecord, 'statusIndex'> & { id: string }
 
 /**
  * News of it stops its access tokens, and without its record there is no refresh. In this order, so that what fails
- * half way is found again: a record that could not be removed is refused for as long as it may live.
+ * half way is found again: a record that is still there is refused for as long as it may live.
  * @throws StoreError
  */
 export async function endSession ({ store, revocations, config, clock }: EndOptions, subjectId: string, { id, statusIndex }: Ending): Promise<void> {
   const now = epochSeconds(clock)
   const ended = { id, until: now + revokedSeconds(config), ...(statusIndex !== undefined && { statusIndex }) }
-  await revocations.revoke(ended)
   try {
+    await revocations.revoke(ended)
     await store.remove(folderOf(subjectId) + id)
   } catch (error) {
     await revocations.revoke({ ...ended, until: now + config.sessionMaxSeconds }).catch(() => {}) // it is told when the store is back

@@ -15,6 +15,7 @@ export interface EndedSession {
 export const revokedSeconds = ({ token }: { token: { ttlSeconds: number } }): number => token.ttlSeconds + 3_600
 
 const forgetEverySeconds = 60
+const atOnce = 500
 
 /**
  * Sessions that ended before their access tokens did, on any replica. Every request depends on it, so the answer comes from
@@ -49,7 +50,7 @@ export class Revocations {
       this.#lastPlace = Math.max(this.#lastPlace, this.#everyoneUpTo)
       this.#revision++
     })
-    news.onLoss(lines => this.#tellAgain(lines))
+    news.onLoss(lines => { this.#tellAgain(lines).catch(() => {}) }) // other news need not wait for it
   }
 
   /** @throws StoreError: the session is then refused here all the same */
@@ -103,12 +104,14 @@ export class Revocations {
   /** What a store lost with its last writes; the records of those sessions may be back, and are refused for as long as they may live. */
   async #tellAgain (lines: Set<string>): Promise<void> {
     const now = epochSeconds(this.#clock)
-    const tellAgain = async (topic: Topic, text: string, again = text) => {
-      if (!lines.has(lineOf(topic, text))) await this.#news.announce(topic, again, now + this.#recordSeconds).catch(() => {}) // it is told later
-    }
-    if (this.#everyoneBefore > 0) await tellAgain('everyone', `${this.#everyoneBefore} ${this.#everyoneUpTo}`)
-    for (const session of this.#ended.values()) {
-      if (session.until > now) await tellAgain('session', textOf(session), textOf({ ...session, until: now + this.#recordSeconds }))
+    const until = now + this.#recordSeconds
+    const everyone = `${this.#everyoneBefore} ${this.#everyoneUpTo}`
+    const isLost = (topic: Topic, text: string) => !lines.has(lineOf(topic, text))
+    const tell = (topic: Topic, text: string) => this.#news.announce(topic, text, until).catch(() => {}) // it is told later
+    if (this.#everyoneBefore > 0 && isLost('everyone', everyone)) await tell('everyone', everyone)
+    const lost = [...this.#ended.values()].filter(session => session.until > now && isLost('session', textOf(session)))
+    for (let told = 0; told < lost.length; told += atOnce) {
+      await Promise.all(lost.slice(told, told + atOnce).map(session => tell('session', textOf({ ...session, until }))))
     }
   }
 }

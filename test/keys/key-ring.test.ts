@@ -373,11 +373,13 @@ t.test('a change gives up where other processes never stop', async t => {
 
 t.test('L18 a ring that is gone from the store is put back by whoever has it: a start would make another', async t => {
   const { store, keys, env } = await openTestState(t)
+  const other = await openTestState(t, env)
   const known = standing({ keys })
   for (const step of ['upkeep', 'reload'] as const) {
     await store.remove(place)
-    await keys[step]()
+    await Promise.all([keys[step](), other.keys[step]()])
     t.same(standing({ keys }), known)
+    t.same(standing(other), known)
     t.same(standing(await openTestState(t, env)), known)
   }
 })

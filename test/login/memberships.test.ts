@@ -2,7 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { secretBox } from '../../src/keys/secret-box.ts'
 import { Memberships } from '../../src/login/memberships.ts'
-import type { Provider } from '../../src/providers/provider.ts'
+import { AuthError } from '../../src/errors.ts'
+import type { Grant, Provider } from '../../src/providers/provider.ts'
 import { buildTestApp, temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { Browser } from '../helpers/browser.ts'
 import { fakeProvider, reply, type Answer } from '../helpers/fake-provider.ts'
@@ -75,9 +76,32 @@ t.test('R82 R48 a provider that takes its time is as one out of reach: whoever w
   t.equal((await refresh()).status, 200, 'and the session goes on')
 })
 
+t.test('R82 what the provider renewed is kept, though the check that follows fails', async t => {
+  let fails = true
+  const known: string[] = []
+  const provider = {
+    checksMembership: true,
+    recheck: async ({ accessToken }: Grant, renewed: (grant: Grant) => void) => {
+      known.push(accessToken)
+      renewed({ accessToken: `${accessToken}+` })
+      if (fails) throw new AuthError('provider_timeout')
+    }
+  } as unknown as Provider
+  let now = 0
+  const memberships = new Memberships({ providers: new Map([['x', provider]]), box: secretBox(['a secret'], 'grants'), clock: () => now, warn: () => {} })
+  let kept = await memberships.recheck('x', memberships.keep('x', { accessToken: 'a' }))
+  now += 20 * 3_600_000
+  kept = await memberships.recheck('x', kept)
+  t.same(known, ['a', 'a+'])
+  now += 5 * 3_600_000
+  await t.rejects(memberships.recheck('x', kept), { code: 'invalid_refresh_token' }, 'the day is counted from the last check that succeeded')
+  fails = false
+  t.ok(await memberships.recheck('x', kept))
+})
+
 t.test('a grant is sealed anew once there is another secret', async t => {
   const grant = { accessToken: 'gho_secret' }
-  const provider = { checksMembership: true, recheck: async () => grant } as unknown as Provider
+  const provider = { checksMembership: true, recheck: async () => {} } as unknown as Provider
   const memberships = (...secrets: string[]) =>
     new Memberships({ providers: new Map([['github', provider]]), box: secretBox(secrets, 'grants'), clock: Date.now, warn: () => {} })
   const kept = memberships('old').keep('github', grant)

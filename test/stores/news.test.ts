@@ -53,6 +53,35 @@ t.test('a line that nobody can make anything of holds up no other, and is report
   t.same(problems, [unreadable])
 })
 
+t.test('L18 that the store may have lost something is known until everybody has dealt with it', async t => {
+  const { store } = await scene(t)
+  await store.announce('session a', inAMinute())
+  let loses = true
+  const losing = Object.assign(Object.create(store) as Store, {
+    newsAfter: async (after: number) => {
+      const heard = { ...await store.newsAfter(after), mayHaveLost: loses }
+      loses = false
+      return heard
+    }
+  })
+  const problems: unknown[] = []
+  const news = new News(losing, problem => { problems.push(problem) })
+  const told: string[][] = []
+  let fails = 1
+  news.onLoss(async () => { if (fails-- > 0) throw new StoreError('away') })
+  news.onLoss(lines => { told.push([...lines]) })
+  await t.rejects(news.follow(), { message: 'away' })
+  t.same(told, [['session a']], 'the others hear of it')
+  await news.follow()
+  t.teardown(() => news.stop())
+  t.same(told, [['session a'], ['session a']], 'and again, with all that there is')
+  await store.announce('session b', inAMinute())
+  let last = ''
+  news.on('session', text => { last = text })
+  await eventually('it goes on', () => last === 'b')
+  t.equal(told.length, 2)
+})
+
 t.test('a process that starts later hears what still lives', async t => {
   const { store, here, follow } = await scene(t)
   await here.news.announce('session', 'old', 1)

@@ -332,21 +332,23 @@ t.test('R52 what was ended half way can be ended again', async t => {
 })
 
 t.test('R52 what was ended half way stays ended for as long as its record may live, also where news of it came first', async t => {
-  const { sessions, store, first, session, revocations, travel, env } = await scene(t)
-  const other = await openTestState(t, env)
-  const { remove } = store
-  store.remove = async () => { throw new StoreError('away') }
-  await t.rejects(sessions.endAll('dev|7'), { message: 'away' })
-  store.remove = remove
-  const ended = { sid: session.id, auth_time: session.startedAt }
-  await eventually('the other process knows', () => other.revocations.has(ended))
-  const { refreshToken } = await sessions.start(grace, 0)
-  travel(13 * 86_400)
-  await sessions.endByToken(refreshToken) // what is over is forgotten now
-  t.ok(revocations.has(ended))
-  t.same(await live({ sessions }), [])
-  await t.rejects(sessions.refresh(first), refused)
-  t.ok((await openTestState(t, env, { startAt: 13 * 86_400 })).revocations.has(ended), 'also after a restart')
+  for (const step of ['announce', 'remove'] as const) {
+    const { sessions, store, first, session, revocations, travel, env } = await scene(t)
+    const other = await openTestState(t, env)
+    const { [step]: whole } = store
+    store[step] = async () => { throw new StoreError('away') }
+    await t.rejects(sessions.endAll('dev|7'), { message: 'away' })
+    Object.assign(store, { [step]: whole })
+    const ended = { sid: session.id, auth_time: session.startedAt }
+    await eventually('the other process knows', () => other.revocations.has(ended))
+    const { refreshToken } = await sessions.start(grace, 0)
+    travel(13 * 86_400)
+    await sessions.endByToken(refreshToken) // what is over is forgotten now
+    t.ok(revocations.has(ended))
+    t.same(await live({ sessions }), [])
+    await t.rejects(sessions.refresh(first), refused)
+    t.ok((await openTestState(t, env, { startAt: 13 * 86_400 })).revocations.has(ended), 'also after a restart')
+  }
 })
 
 t.test('L18 R52 ends that a store lost with its last writes are told again, for as long as the lost records may live', async t => {
