@@ -3,7 +3,7 @@ import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
 import { subjectOf } from './access-tokens.ts'
 import { subjectIdOf } from './refresh-tokens.ts'
 import { revokedSeconds, type Revocations } from './revocations.ts'
-import { folderOf, sessionIdOf, recordOf, sessionsFolder, type SessionRecord } from './session-record.ts'
+import { folderOf, recordOf, sessionIdOf, sessionsFolder, type SessionRecord } from './session-record.ts'
 
 export interface EndOptions {
   store: Store
