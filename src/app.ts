@@ -73,7 +73,8 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     frameworkErrors: (error, request, reply) => { app.errorHandler(error, request as never, reply.headers(headers) as never) }
   })
   app.setSerializerCompiler(() => data => JSON.stringify(data))
-  await app.register(cookie, { hook: false }) // login/cookies.ts looks for the few of ours, where they are needed
+  await app.register(cookie, { hook: false }) // login/sent-cookies.ts looks for the few of ours, where they are needed
+  app.decorateRequest('cookiesOfOurs', undefined)
   validateRequests(app)
   let stopping = false
 

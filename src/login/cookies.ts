@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import type { IssuedToken } from '../tokens/access-tokens.ts'
 import type { RefreshedSession } from '../tokens/session.ts'
+import { readCookie, sentCookies } from './sent-cookies.ts'
 
 type CookieSettings = Pick<Config, 'secure' | 'cookieDomain'>
 
@@ -33,21 +34,6 @@ export function cookieWriter (serialize: SerializeCookie, secure: boolean, domai
   }
 }
 
-/** The cookies a browser sent, in its order: a parser that keeps one of two would hide that there are two. */
-export function sentCookies ({ headers: { cookie } }: FastifyRequest): Array<[name: string, value: string]> {
-  if (cookie === undefined) return []
-  return cookie.split(';').filter(pair => pair.includes('=')).map(pair => {
-    const at = pair.indexOf('=')
-    return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()]
-  })
-}
-
-/** A cookie of ours, unless the browser brought two of that name: then somebody planted one, and neither counts. */
-export function readCookie (request: FastifyRequest, name: string): string | undefined {
-  const [found, another] = sentCookies(request).filter(([sent]) => sent === name)
-  return another === undefined && found?.[1] ? found[1] : undefined
-}
-
 /** The cookies of a session: all set or all cleared at once. */
 export function sessionCookies ({ secure, cookieDomain }: CookieSettings, serialize: SerializeCookie, clock: Clock) {
   const formerAccess = cookieName('', secure)
@@ -58,7 +44,7 @@ export function sessionCookies ({ secure, cookieDomain }: CookieSettings, serial
 
   /** An access cookie from before COOKIE_DOMAIN was set. */
   function clearFormer (reply: FastifyReply): void {
-    if (cookieDomain && sentCookies(reply.request).some(([name]) => name === formerAccess)) hostWriter.clear(reply, formerAccess)
+    if (cookieDomain && sentCookies(reply.request).has(formerAccess)) hostWriter.clear(reply, formerAccess)
   }
 
   return {

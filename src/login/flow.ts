@@ -5,7 +5,8 @@ import { randomId } from '../keys/randomness.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import type { Kept } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
-import { cookieName, cookieWriter, readCookie, sentCookies, type SerializeCookie } from './cookies.ts'
+import { cookieName, cookieWriter, type SerializeCookie } from './cookies.ts'
+import { readCookie, sentCookies } from './sent-cookies.ts'
 
 /** One login attempt. All of it lives sealed in a cookie of the browser that started it; we keep nothing. */
 export interface Flow {
@@ -24,6 +25,8 @@ export interface Flow {
 
 export const flowSeconds = 600
 const maxLive = 5
+/** A start clears at most this many: a browser full of planted ones costs little, and is emptied by and by. */
+const maxCleared = 8
 const idLength = 16
 
 /** The first characters of a state name its cookie; the rest, 168 bits, proves who has it. */
@@ -54,11 +57,13 @@ export class Flows {
 
   /** Sets the cookie of a new flow; of more than five in this browser, those that are over go, and then the oldest. */
   keep (request: FastifyRequest, reply: FastifyReply, flow: Omit<Flow, 'startedAt'>): void {
-    const others = sentCookies(request).map(([other]) => other).filter(other => other.startsWith(this.#prefix)).sort()
-    if (others.length >= maxLive) {
-      const over = others.filter(other => this.#read(request, other)?.over)
-      const live = others.filter(other => !over.includes(other))
-      for (const name of [...over, ...live].slice(0, others.length - maxLive + 1)) this.#clear(reply, name)
+    const others = [...sentCookies(request).keys()].filter(name => this.#names(name)).sort()
+    const surplus = others.length - maxLive + 1
+    if (surplus > 0) {
+      const oldest = others.slice(0, maxLive + maxCleared)
+      const over = oldest.filter(name => this.#read(request, name)?.over)
+      const live = oldest.filter(name => !over.includes(name))
+      for (const name of [...over, ...live].slice(0, Math.min(surplus, maxCleared))) this.#writer.clear(reply, name)
     }
     this.#set(reply, { startedAt: epochSeconds(this.#clock), ...flow }, flowSeconds)
   }
@@ -89,6 +94,11 @@ export class Flows {
     this.#set(reply, { ...flow, nonce: '', kept: {}, over: true }, Math.max(1, secondsLeft))
   }
 
+  /** Whether a cookie is called as flows are: other letters and lengths could not be written into a Set-Cookie. */
+  #names (name: string): boolean {
+    return name.startsWith(this.#prefix) && /^[\w-]{1,64}$/.test(name)
+  }
+
   #read (request: FastifyRequest, name: string): Flow | undefined {
     const sealed = readCookie(request, name)
     const text = sealed && this.#box.open(sealed, name)
@@ -98,10 +108,6 @@ export class Flows {
   #set (reply: FastifyReply, flow: Flow, maxAge: number): void {
     const name = this.#prefix + flowId(flow.state)
     this.#writer.set(reply, name, this.#box.seal(JSON.stringify(flow), name), maxAge)
-  }
-
-  #clear (reply: FastifyReply, name: string): void {
-    if (/^[\w-]+$/.test(name)) this.#writer.clear(reply, name)
   }
 }
 

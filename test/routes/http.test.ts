@@ -11,6 +11,7 @@ import { StoreError } from '../../src/stores/store.ts'
 import { buildTestApp, temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
 import { rogueProvider } from '../helpers/rogue-provider.ts'
+import { listeningApp, overTheWire, parsed, raw } from '../helpers/wire.ts'
 
 const everywhere: Record<string, string | RegExp> = {
   'x-content-type-options': 'nosniff',
@@ -27,31 +28,6 @@ function assertHeaders (t: Test, headers: Record<string, unknown>, secure: boole
   t.equal(headers['strict-transport-security'], secure ? hsts : undefined, what)
   for (const name of ['server', 'x-powered-by', 'clear-site-data']) t.notOk(name in headers, `${what}: ${name}`)
 }
-
-/** The app on a port that the system picks: PUBLIC_URL stays what it was, so that no other process can be in the way. */
-async function listeningApp (t: Teardown, env: Environment = {}) {
-  const built = await buildTestApp(t, env)
-  return { ...built, address: await built.app.listen({ port: 0, host: '127.0.0.1' }) }
-}
-
-/** Sends bytes and gives back all that comes until the server closes. */
-async function overTheWire (address: string, request: string | string[]): Promise<{ status: number, headers: Record<string, string>, body: string }> {
-  const socket = connect(Number(new URL(address).port), '127.0.0.1')
-  let text = ''
-  socket.on('data', chunk => { text += String(chunk) }).on('error', () => {})
-  socket.write(Array.isArray(request) ? request.join('\r\n') : request)
-  await once(socket, 'close')
-  return parsed(text)
-}
-
-function parsed (text: string) {
-  const [head = '', ...rest] = text.split('\r\n\r\n')
-  const [statusLine = '', ...lines] = head.split('\r\n')
-  const headers = Object.fromEntries(lines.map(line => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]))
-  return { status: Number(statusLine.split(' ')[1]), headers, body: rest.join('\r\n\r\n') }
-}
-
-const raw = (line: string, ...headers: string[]): string[] => [line, 'Host: localhost', 'Connection: close', ...headers, '', '']
 
 // Headers of every answer
 
