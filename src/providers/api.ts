@@ -15,6 +15,8 @@ export interface Api {
   /** Undefined where the provider says that there is no such thing, or not for this person (404, 403). */
   find (path: string, query?: Record<string, string>): Promise<Json | undefined>
   post (path: string, form?: Record<string, string>): Promise<Json>
+  /** For GraphQL and its like. */
+  postJson (path: string, body: Json): Promise<Json>
   /** Whatever JSON there is. */
   document (path: string, query?: Record<string, string>): Promise<unknown>
   /** What is no JSON. */
@@ -43,16 +45,23 @@ export function providerApi (options: ApiOptions, token: string): Api {
   const { baseUrl, reach, headers } = options
   const authenticate = options.authenticate(token)
 
-  function call (method: 'GET' | 'POST', path: string, query: Record<string, string>, form: Record<string, string>): Promise<OutboundAnswer> {
+  function call (
+    method: 'GET' | 'POST',
+    path: string,
+    query: Record<string, string>,
+    form: Record<string, string>,
+    json?: Json
+  ): Promise<OutboundAnswer> {
     const url = new URL(path.startsWith('/') ? baseUrl.replace(/\/$/, '') + path : path)
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
     const proof = authenticate({ method, url, form })
-    const body = method === 'POST' ? new URLSearchParams(form).toString() : undefined
+    const body = json ? JSON.stringify(json) : method === 'POST' ? new URLSearchParams(form).toString() : undefined
+    const type = json ? 'application/json' : 'application/x-www-form-urlencoded'
     return ask({
       url: url.href,
       reach: reach(url.href),
       method,
-      headers: { ...headers, ...(body && { 'content-type': 'application/x-www-form-urlencoded' }), ...proof },
+      headers: { ...headers, ...(body && { 'content-type': type }), ...proof },
       ...(body !== undefined && { body })
     })
   }
@@ -60,6 +69,7 @@ export function providerApi (options: ApiOptions, token: string): Api {
   return {
     get: async (path, query = {}) => object(jsonOf(await call('GET', path, query, {}))),
     post: async (path, form = {}) => object(jsonOf(await call('POST', path, {}, form))),
+    postJson: async (path, body) => object(jsonOf(await call('POST', path, {}, {}, body))),
     document: async (path, query = {}) => jsonOf(await call('GET', path, query, {})),
     async text (path, query = {}) {
       const { status, body } = await call('GET', path, query, {})

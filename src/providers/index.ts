@@ -3,7 +3,10 @@ import { apple } from './catalogue/apple.ts'
 import { atlassian } from './catalogue/atlassian.ts'
 import { auth0 } from './catalogue/auth0.ts'
 import { bitbucket } from './catalogue/bitbucket.ts'
+import { box } from './catalogue/box.ts'
 import { cognito } from './catalogue/cognito.ts'
+import { coinbase } from './catalogue/coinbase.ts'
+import { digitalocean } from './catalogue/digitalocean.ts'
 import { discord } from './catalogue/discord.ts'
 import { dropbox } from './catalogue/dropbox.ts'
 import { facebook } from './catalogue/facebook.ts'
@@ -11,15 +14,20 @@ import { figma } from './catalogue/figma.ts'
 import { github } from './catalogue/github.ts'
 import { gitlab } from './catalogue/gitlab.ts'
 import { google } from './catalogue/google.ts'
+import { hubspot } from './catalogue/hubspot.ts'
 import { kakao } from './catalogue/kakao.ts'
 import { keycloak } from './catalogue/keycloak.ts'
 import { line } from './catalogue/line.ts'
+import { linear } from './catalogue/linear.ts'
 import { linkedin } from './catalogue/linkedin.ts'
+import { mailru } from './catalogue/mailru.ts'
 import { mediawiki } from './catalogue/mediawiki.ts'
 import { microsoft } from './catalogue/microsoft.ts'
 import { naver } from './catalogue/naver.ts'
 import { notion } from './catalogue/notion.ts'
 import { okta } from './catalogue/okta.ts'
+import { patreon } from './catalogue/patreon.ts'
+import { paypal } from './catalogue/paypal.ts'
 import { salesforce } from './catalogue/salesforce.ts'
 import { slack } from './catalogue/slack.ts'
 import { spotify } from './catalogue/spotify.ts'
@@ -46,19 +54,27 @@ export const catalogue: Catalogue = {
   atlassian,
   auth0,
   bitbucket,
+  box,
   cognito,
+  coinbase,
+  digitalocean,
   discord,
   dropbox,
   figma,
   gitlab,
+  hubspot,
   kakao,
   keycloak,
   line,
+  linear,
   linkedin,
+  mailru,
   mediawiki,
   naver,
   notion,
   okta,
+  patreon,
+  paypal,
   salesforce,
   slack,
   spotify,

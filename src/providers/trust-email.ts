@@ -6,7 +6,8 @@ import { variable } from '../config/variables.ts'
  * @param doubt what the provider says of its addresses, or leaves unsaid
  */
 export function trustEmail (name: string, doubt = `${name} does not say whether an email address is verified`) {
-  const why = `${doubt}: ${name.toUpperCase()}_TRUST_EMAIL=true accepts that anyone may sign in with an address that ${name} did not verify`
+  const id = name.toUpperCase().replace(/\W/g, '')
+  const why = `${doubt}: ${id}_TRUST_EMAIL=true accepts that anyone may sign in with an address that ${name} did not verify`
   return variable({
     description: `Must be \`true\`: ${doubt}`,
     example: 'true',

@@ -79,8 +79,8 @@ t.test('a near miss of any provider\'s variable is pointed out', async t => {
   t.match(problems(pair('FACEBOK')), [/did you mean FACEBOOK_CLIENT_ID\?/, /did you mean FACEBOOK_CLIENT_SECRET\?/])
 })
 
-for (const name of ['Amazon', 'Facebook', 'Figma', 'LINE', 'Naver', 'Notion', 'VK', 'Yandex']) {
-  const id = name.toUpperCase()
+for (const name of ['Amazon', 'Box', 'Coinbase', 'Facebook', 'Figma', 'HubSpot', 'LINE', 'Linear', 'Mail.ru', 'Naver', 'Notion', 'VK', 'Yandex']) {
+  const id = name.toUpperCase().replace('.', '')
   t.test(`R78 ${name} does not start without ${id}_TRUST_EMAIL=true, and says why`, async t => {
     const why = new RegExp(`${name} does not say whether an email address is verified: ${id}_TRUST_EMAIL=true accepts`)
     t.match(problems(pair(id)), [new RegExp(`^${id}_TRUST_EMAIL is missing: ${id}_CLIENT_ID is set, and ${name} does not say`)])
@@ -92,7 +92,7 @@ for (const name of ['Amazon', 'Facebook', 'Figma', 'LINE', 'Naver', 'Notion', 'V
 
 t.test('whoever does not say whether an email is verified is one of these', async t => {
   t.same(Object.entries(catalogue).filter(([, { variables }]) => variables?.['TRUST_EMAIL']).map(([id]) => id).sort(),
-    ['amazon', 'facebook', 'figma', 'line', 'naver', 'notion', 'spotify', 'vk', 'yandex'])
+    ['amazon', 'box', 'coinbase', 'facebook', 'figma', 'hubspot', 'line', 'linear', 'mailru', 'naver', 'notion', 'spotify', 'vk', 'yandex'])
 })
 
 t.test('VK may go without a secret, and nobody else may', async t => {
