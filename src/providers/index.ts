@@ -2,6 +2,7 @@ import { amazon } from './catalogue/amazon.ts'
 import { apple } from './catalogue/apple.ts'
 import { atlassian } from './catalogue/atlassian.ts'
 import { auth0 } from './catalogue/auth0.ts'
+import { authentik } from './catalogue/authentik.ts'
 import { bitbucket } from './catalogue/bitbucket.ts'
 import { box } from './catalogue/box.ts'
 import { cognito } from './catalogue/cognito.ts'
@@ -11,10 +12,12 @@ import { discord } from './catalogue/discord.ts'
 import { dropbox } from './catalogue/dropbox.ts'
 import { facebook } from './catalogue/facebook.ts'
 import { figma } from './catalogue/figma.ts'
+import { forgejo, gitea } from './catalogue/gitea.ts'
 import { github } from './catalogue/github.ts'
 import { gitlab } from './catalogue/gitlab.ts'
 import { google } from './catalogue/google.ts'
 import { hubspot } from './catalogue/hubspot.ts'
+import { huggingface } from './catalogue/huggingface.ts'
 import { kakao } from './catalogue/kakao.ts'
 import { keycloak } from './catalogue/keycloak.ts'
 import { line } from './catalogue/line.ts'
@@ -32,12 +35,14 @@ import { salesforce } from './catalogue/salesforce.ts'
 import { slack } from './catalogue/slack.ts'
 import { spotify } from './catalogue/spotify.ts'
 import { twitch } from './catalogue/twitch.ts'
+import { vercel } from './catalogue/vercel.ts'
 import { vk } from './catalogue/vk.ts'
 import { workos } from './catalogue/workos.ts'
 import { x } from './catalogue/x.ts'
 import { x1 } from './catalogue/x1.ts'
 import { yahoo } from './catalogue/yahoo.ts'
 import { yandex } from './catalogue/yandex.ts'
+import { zitadel } from './catalogue/zitadel.ts'
 import { zoom } from './catalogue/zoom.ts'
 import type { Descriptor } from './descriptor.ts'
 
@@ -53,6 +58,7 @@ export const catalogue: Catalogue = {
   amazon,
   atlassian,
   auth0,
+  authentik,
   bitbucket,
   box,
   cognito,
@@ -61,8 +67,11 @@ export const catalogue: Catalogue = {
   discord,
   dropbox,
   figma,
+  forgejo,
+  gitea,
   gitlab,
   hubspot,
+  huggingface,
   kakao,
   keycloak,
   line,
@@ -79,11 +88,13 @@ export const catalogue: Catalogue = {
   slack,
   spotify,
   twitch,
+  vercel,
   vk,
   workos,
   x,
   x1,
   yahoo,
   yandex,
+  zitadel,
   zoom
 }

@@ -79,7 +79,7 @@ t.test('a near miss of any provider\'s variable is pointed out', async t => {
   t.match(problems(pair('FACEBOK')), [/did you mean FACEBOOK_CLIENT_ID\?/, /did you mean FACEBOOK_CLIENT_SECRET\?/])
 })
 
-for (const name of ['Amazon', 'Box', 'Coinbase', 'Facebook', 'Figma', 'HubSpot', 'LINE', 'Linear', 'Mail.ru', 'Naver', 'Notion', 'VK', 'Yandex']) {
+for (const name of ['Amazon', 'Box', 'Coinbase', 'Facebook', 'Figma', 'HubSpot', 'LINE', 'Linear', 'Mail.ru', 'Naver', 'Notion', 'Vercel', 'VK', 'Yandex']) {
   const id = name.toUpperCase().replace('.', '')
   t.test(`R78 ${name} does not start without ${id}_TRUST_EMAIL=true, and says why`, async t => {
     const why = new RegExp(`${name} does not say whether an email address is verified: ${id}_TRUST_EMAIL=true accepts`)
@@ -92,7 +92,8 @@ for (const name of ['Amazon', 'Box', 'Coinbase', 'Facebook', 'Figma', 'HubSpot',
 
 t.test('whoever does not say whether an email is verified is one of these', async t => {
   t.same(Object.entries(catalogue).filter(([, { variables }]) => variables?.['TRUST_EMAIL']).map(([id]) => id).sort(),
-    ['amazon', 'box', 'coinbase', 'facebook', 'figma', 'hubspot', 'line', 'linear', 'mailru', 'naver', 'notion', 'spotify', 'vk', 'yandex'])
+    ['amazon', 'box', 'coinbase', 'facebook', 'figma', 'forgejo', 'gitea', 'hubspot', 'line', 'linear', 'mailru', 'naver', 'notion', 'spotify',
+      'vercel', 'vk', 'yandex'])
 })
 
 t.test('VK may go without a secret, and nobody else may', async t => {
@@ -104,6 +105,14 @@ t.test('R78 no more does Spotify, which says so of its addresses', async t => {
   t.match(problems(pair('SPOTIFY')), [/^SPOTIFY_TRUST_EMAIL is missing: SPOTIFY_CLIENT_ID is set, and Spotify says that its email addresses are unverified/])
   t.same(problems(pair('SPOTIFY', { TRUST_EMAIL: 'true' })), [])
 })
+
+for (const [id, name] of [['GITEA', 'Gitea'], ['FORGEJO', 'Forgejo']] as const) {
+  t.test(`R78 no more does ${name}, which calls every active account verified`, async t => {
+    const issuer = { ISSUER: 'https://git.example.com' }
+    t.match(problems(pair(id, issuer)), [new RegExp(`^${id}_TRUST_EMAIL is missing: ${id}_CLIENT_ID is set, and ${name} calls the address of every active`)])
+    t.same(problems(pair(id, { ...issuer, TRUST_EMAIL: 'true' })), [])
+  })
+}
 
 t.test('Apple needs a P-256 key and its names, and no client secret', async t => {
   const apple = { APPLE_CLIENT_ID: 'com.example', APPLE_TEAM_ID: 'T', APPLE_KEY_ID: 'K', APPLE_PRIVATE_KEY: pem('P-256') }
