@@ -1,5 +1,6 @@
 import type { Config } from './config/config.ts'
-import { KeyRing, type KeyEvent, type KeyRingOptions } from './keys/key-ring.ts'
+import type { KeyEvent } from './keys/key-events.ts'
+import { KeyRing, type KeyRingOptions } from './keys/key-ring.ts'
 import { randomId } from './keys/randomness.ts'
 import { foundSecret, keptSecret } from './keys/secret.ts'
 import { secretBox } from './keys/secret-box.ts'
@@ -66,7 +67,7 @@ export async function openState (config: Config, options: StateOptions): Promise
       tokenSeconds: config.token.ttlSeconds,
       changesAtOnce: config.loopback,
       announce: () => news.announce('keys', '', epochSeconds(clock) + keyNewsSeconds),
-      onEvent: (event, kid) => onEvent(event, { kid })
+      onEvent: (event, facts) => onEvent(event, { ...facts })
     }
     const keys = joins ? await KeyRing.join(keyOptions) : await KeyRing.open(keyOptions)
     const reload = () => keys.reload().catch((error: unknown) => {

@@ -1,4 +1,5 @@
 import type { SigningAlg } from '../config/config.ts'
+import type { KeyState } from './key-schedule.ts'
 import type { SecretBox } from './secret-box.ts'
 import { makePrivatePem, signingKey, type SigningKey } from './signing-key.ts'
 
@@ -13,6 +14,14 @@ export interface KeyRecord {
   /** Absent for the next key. */
   signsFrom?: number
   /** Present for a previous key: it signed until then. */
+  signedUntil?: number
+}
+
+/** A key and where it stands. Times are epoch seconds. */
+export interface RingKey extends SigningKey {
+  state: KeyState
+  publishedAt: number
+  signsFrom?: number
   signedUntil?: number
 }
 

@@ -1,14 +1,14 @@
 import type { SigningAlg } from '../config/config.ts'
 import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
-import { KeyRingError, newKey, openedKey, resealed, ringOf, type KeyRecord, type RingRecord } from './key-record.ts'
+import { changesBetween, type KeyEvent, type KeyFacts } from './key-events.ts'
+import { KeyRingError, newKey, openedKey, resealed, ringOf, type KeyRecord, type RingKey, type RingRecord } from './key-record.ts'
 import {
-  keyIn, maxKeys, nextIsKnown, promoted, publishedBeforeSeconds, rotationIsDue, stateOf, withNext, withoutKey, withoutPrevious, withoutRetired,
-  type KeyState, type Schedule
+  keyIn, maxKeys, nextIsKnown, promoted, publishedBeforeSeconds, rotationIsDue, stateOf, withFreshKeys, withNext, withoutKey, withoutPrevious,
+  withoutRetired, type KeyState, type Schedule
 } from './key-schedule.ts'
 import type { SecretBox } from './secret-box.ts'
-import type { PublicJwk, SigningKey } from './signing-key.ts'
-
-export type KeyEvent = 'key_made' | 'key_rotated' | 'key_removed'
+import type { PublicJwk } from './signing-key.ts'
+import { onceHeard } from './signing-pause.ts'
 
 export interface KeyRingOptions extends Schedule {
   store: Store
@@ -19,15 +19,7 @@ export interface KeyRingOptions extends Schedule {
   /** Tells every other process that the ring has changed. */
   announce: () => Promise<void>
   /** Hears of what this process changes. */
-  onEvent: (event: KeyEvent, kid: string) => void
-}
-
-/** A key and where it stands. Times are epoch seconds. */
-export interface RingKey extends SigningKey {
-  state: KeyState
-  publishedAt: number
-  signsFrom?: number
-  signedUntil?: number
+  onEvent: (event: KeyEvent, facts: KeyFacts) => void
 }
 
 /** Hears of the keys of the ring before they come into use. */
@@ -76,7 +68,7 @@ export class KeyRing {
     if (await store.get(place) === undefined) {
       const [current, next] = await Promise.all([ring.#newKey(alg), ring.#newKey(alg)])
       const first: RingRecord = { v: 1, keys: [{ ...current, signsFrom: current.publishedAt }, next] }
-      if (await store.claim(place, JSON.stringify(first))) for (const { kid } of first.keys) options.onEvent('key_made', kid)
+      if (await store.claim(place, JSON.stringify(first))) for (const { kid } of first.keys) options.onEvent('key_made', { kid })
     }
     await ring.reload()
     await ring.#change(async record => {
@@ -159,23 +151,31 @@ export class KeyRing {
     })
   }
 
-  /** Drops a key at once: its tokens are refused. @throws KeyRingError for one that is not in the ring */
-  revoke (kid: string): Promise<void> {
+  /**
+   * Drops a key at once: its tokens are refused. A new key signs from now on, whichever key was revoked, so that verifiers
+   * fetch the key set and let go of the revoked one (see withFreshKeys).
+   * @param keepNext makes no new key sign: the next key does if the current one was revoked
+   * @throws KeyRingError for a key that is not in the ring
+   */
+  revoke (kid: string, keepNext = false): Promise<void> {
     return this.#change(async record => {
       if (!record.keys.some(key => key.kid === kid)) {
-        await this.#options.announce() // whoever took it away may have failed to tell
+        await this.#options.announce() // the process that took it away may have failed to tell
         throw new KeyRingError(`no key ${kid} is in the ring`)
       }
-      return this.#without(kid, record)
-    })
+      if (keepNext) return this.#without(kid, record)
+      // Verifiers have not seen the algorithm of the next key for a day: what signs now has that of what signed before.
+      const [current, next] = await Promise.all([this.#newKey(keyIn(record, 'current')?.alg ?? this.#options.alg), this.#keyAfter(record)])
+      return withFreshKeys(record, kid, { current, next }, this.#now())
+    }, kid)
   }
 
   /** Changes the ring in the store by compare-and-swap: again from what is there now if another process was faster. */
-  #change (change: (record: RingRecord) => Promise<RingRecord>): Promise<void> {
-    return this.#inTurn(() => this.#replace(change))
+  #change (change: (record: RingRecord) => Promise<RingRecord>, revoked?: string): Promise<void> {
+    return this.#inTurn(() => this.#replace(change, revoked))
   }
 
-  async #replace (change: (record: RingRecord) => Promise<RingRecord>): Promise<void> {
+  async #replace (change: (record: RingRecord) => Promise<RingRecord>, revoked?: string): Promise<void> {
     for (let attempt = 0; attempt < tries; attempt++) {
       const text = await this.#stored()
       let record = ringOf(text)
@@ -185,7 +185,7 @@ export class KeyRing {
       if (!await this.#options.store.replace(place, text, changed)) continue
       const before = this.#keys
       await this.#use(changed)
-      this.#report(before)
+      for (const event of changesBetween(before, this.#keys, revoked)) this.#options.onEvent(...event)
       return this.#options.announce()
     }
     throw new Error('other processes keep changing the key ring')
@@ -209,6 +209,9 @@ export class KeyRing {
     if (text === this.#text) return
     const keys = ringOf(text).keys.map(record => this.#opened(record))
       .sort((one, other) => order.indexOf(one.state) - order.indexOf(other.state) || other.publishedAt - one.publishedAt)
+    const [current] = keys
+    const isNew = this.#keys.length > 0 && current !== undefined && this.find(current.kid) === undefined
+    if (isNew) current.signature = onceHeard(current.signature)
     for (const watcher of this.#watchers) await watcher(keys)
     for (const { kid } of this.#keys) if (!keys.some(key => key.kid === kid)) this.#removed.add(kid)
     this.#keys = keys
@@ -219,13 +222,6 @@ export class KeyRing {
   #opened (record: KeyRecord): RingKey {
     const { sealedPem: _sealed, ...standing } = record
     return { ...this.find(record.kid) ?? openedKey(record, this.#options.box), ...standing, state: stateOf(record) }
-  }
-
-  #report (before: RingKey[]): void {
-    const { onEvent } = this.#options
-    for (const { kid } of this.#keys) if (!before.some(key => key.kid === kid)) onEvent('key_made', kid)
-    if (before[0]?.kid !== this.current.kid) onEvent('key_rotated', this.current.kid)
-    for (const { kid } of before) if (!this.find(kid)) onEvent('key_removed', kid)
   }
 
   /** The next key but one. What algorithm is next was decided when the service started. */

@@ -63,3 +63,27 @@ export function withoutKey (ring: RingRecord, kid: string, now: number): RingRec
   const left = { ...ring, keys: ring.keys.filter(key => key.kid !== kid) }
   return keyIn(left, 'current') ? left : promoted(left, now)
 }
+
+/** How the ring of a revoked key goes on: with a key that no verifier has seen. */
+export interface FreshKeys {
+  /** Signs from now on. */
+  current: KeyRecord
+  next: KeyRecord
+}
+
+/**
+ * Without one key, and with a new one that signs at once in place of the published next key. A verifier that fetches the
+ * key set only for a kid it does not know would never fetch for the published one, and so would keep the revoked key.
+ * The current key, unless it is the revoked one, verifies on.
+ */
+export function withFreshKeys (ring: RingRecord, kid: string, fresh: FreshKeys, now: number): RingRecord {
+  const left = { ...ring, keys: ring.keys.filter(key => key.kid !== kid) }
+  return withinLimit(withNext(promoted(withNext(left, fresh.current), now), fresh.next))
+}
+
+/** A revocation is never refused for want of room: the previous keys that finished signing first make room. */
+function withinLimit (ring: RingRecord): RingRecord {
+  const previous = ring.keys.filter(key => stateOf(key) === 'previous').sort((one, other) => Number(one.signedUntil) - Number(other.signedUntil))
+  const dropped = previous.slice(0, Math.max(0, ring.keys.length - maxKeys))
+  return { ...ring, keys: ring.keys.filter(key => !dropped.includes(key)) }
+}

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Config } from '../config/config.ts'
 import { AuthError } from '../errors.ts'
-import type { RingKey } from '../keys/key-ring.ts'
+import type { RingKey } from '../keys/key-record.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import { parseStrictObject } from '../strict-json.ts'
 import { maxTokenSeconds, type AccessTokenClaims } from './claims.ts'

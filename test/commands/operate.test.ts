@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { keysCommand } from '../../src/commands/keys.ts'
@@ -75,8 +75,10 @@ t.test('R77 what an operator does is in the audit log of the service', async t =
     { audit: 'session_ended', sid: session.id, by: 'operator' },
     { audit: 'all_sessions_ended', by: 'operator' }
   ])
-  t.match(log(), `"audit":"key_rotated","kid":"${next}"`)
-  t.match(log(), `"audit":"key_removed","kid":"${current}"`)
+  const [fresh = ''] = await published()
+  t.match(log(), `"audit":"key_rotated","kid":"${fresh}","by":"operator"`)
+  t.match(log(), `"audit":"key_removed","kid":"${current}","reason":"revoked","by":"operator"`)
+  t.match(log(), `"audit":"key_removed","kid":"${next}","reason":"replaced","by":"operator"`)
 })
 
 t.test('what an operator did in words that a service does not know is reported, and holds up nothing', async t => {
@@ -121,16 +123,26 @@ t.test('R39 keys rotate waits until the next key has been published for a day, u
 
 t.test('R39 a revoked key verifies nothing any more in the running service, within a second', async t => {
   const { type, published, me, browser } = await scene(t)
-  const [current = '', next] = await published()
-  const before = Date.now()
-  t.equal((await type(keysCommand, 'revoke', current)).code, 0)
+  const before = await published()
+  const from = Date.now()
+  t.equal((await type(keysCommand, 'revoke', before[0] ?? '')).code, 0)
   await eventually('the token is refused', async () => await me() === 401)
-  t.ok(Date.now() - before < 1_500)
+  t.ok(Date.now() - from < 1_500)
   t.equal((await browser.visit('/auth/me')).json().code, 'invalid_token')
-  t.equal((await published())[0], next)
-  t.notOk((await published()).includes(current))
-  t.equal((await browser.visit('/auth/refresh', { method: 'POST', json: {} })).status, 200, 'the session goes on with the next key')
+  t.equal((await browser.visit('/auth/refresh', { method: 'POST', json: {} })).status, 200, 'the session goes on with a new key')
   t.equal(await me(), 200)
+  const { kid } = JSON.parse(Buffer.from(browser.cookies.get('handstamp')?.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }
+  t.equal(kid, (await published())[0])
+  t.notOk(before.includes(kid), 'which no verifier can have seen, so that each fetches the keys and lets go of the revoked one')
+  t.notOk((await published()).some(kid => before.includes(kid)))
+})
+
+t.test('R39 keys revoke --keep-next goes on with the key that verifiers know', async t => {
+  const { type, published } = await scene(t)
+  const [current = '', next] = await published()
+  t.equal((await type(keysCommand, 'revoke', '--keep-next', current)).code, 0)
+  await eventually('the next key signs', async () => (await published())[0] === next)
+  t.notOk((await published()).includes(current))
 })
 
 t.test('keys export gives the public keys as PEM, and no private one', async t => {
@@ -142,6 +154,45 @@ t.test('keys export gives the public keys as PEM, and no private one', async t =
   const one = await type(keysCommand, 'export', '--pem', current)
   t.equal(createPublicKey(one.out).asymmetricKeyType, 'ec')
   t.equal((await type(keysCommand, 'export', '--pem', 'unknown')).code, 2)
+})
+
+t.test('keys export --dir writes one public key a file, and removes what is no longer published', async t => {
+  const { type, published } = await scene(t)
+  const folder = join(temporaryFolder(t), 'keys', 'of-ours')
+  const files = () => readdirSync(folder).sort()
+  const [current = '', next = ''] = await published()
+  t.match(await type(keysCommand, 'export', '--pem', '--dir', folder), { code: 0, out: `${folder}/${current}.pem\n${folder}/${next}.pem\n`, err: '' })
+  t.same(files(), [`${current}.pem`, `${next}.pem`].sort())
+  for (const name of files()) {
+    const text = readFileSync(join(folder, name), 'utf8')
+    t.match(text, /^-----BEGIN PUBLIC KEY-----\n[^-]+-----END PUBLIC KEY-----\n$/)
+    t.equal(statSync(join(folder, name)).mode & 0o777, 0o644, 'a gateway runs as another user')
+  }
+  t.equal(statSync(folder).mode & 0o777, 0o755)
+
+  writeFileSync(join(folder, 'of-an-operator.pem'), 'another')
+  await type(keysCommand, 'revoke', next)
+  await eventually('the service has heard', async () => !(await published()).includes(next))
+  const { out } = await type(keysCommand, 'export', `--dir=${folder}`, '--pem')
+  t.match(out, `removed ${folder}/${next}.pem\n`)
+  t.same(files(), ['of-an-operator.pem', ...(await published()).map(kid => `${kid}.pem`)].sort())
+
+  const one = join(temporaryFolder(t), 'one')
+  t.equal((await type(keysCommand, 'export', '--pem', '--dir', one, current)).out, `${one}/${current}.pem\n`)
+  t.same(readdirSync(one), [`${current}.pem`])
+  const file = join(folder, 'of-an-operator.pem')
+  t.match(await type(keysCommand, 'export', '--pem', '--dir', file), { code: 1, err: `the folder ${file} cannot be written` })
+})
+
+t.test('a kid that begins like a flag is a kid', async t => {
+  const { type } = await scene(t)
+  const kid = `--${'x'.repeat(41)}`
+  t.match(await type(keysCommand, 'revoke', kid), { code: 1, err: `no key ${kid} is in the ring` })
+})
+
+t.test('keys --help says what each word does', async t => {
+  const { type } = await scene(t)
+  t.match(await type(keysCommand, '--help'), { code: 0, out: /^usage: handstamp keys [^]*--keep-next[^]*--dir/, err: '' })
 })
 
 t.test('sessions list shows everybody, or one person', async t => {
@@ -186,7 +237,8 @@ t.test('words that do not fit are answered with the usage', async t => {
   const { type } = await scene(t)
   for (const [command, words] of [
     [keysCommand, []], [keysCommand, ['forget']], [keysCommand, ['rotate', 'now']], [keysCommand, ['list', 'a', 'b']], [keysCommand, ['revoke']],
-    [keysCommand, ['export']],
+    [keysCommand, ['export']], [keysCommand, ['export', '--pem', '--dir']], [keysCommand, ['export', '--pem', '--dir=']],
+    [keysCommand, ['export', '--pem', 'a', 'b']], [keysCommand, ['revoke', 'a', '--force']], [keysCommand, ['list', '--keep-next']],
     [sessionsCommand, []], [sessionsCommand, ['end']], [sessionsCommand, ['list', '--all']], [sessionsCommand, ['end', 'a', 'b']]
   ] as Array<[typeof keysCommand, string[]]>) {
     const { code, err } = await type(command, ...words)

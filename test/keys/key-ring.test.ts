@@ -1,8 +1,8 @@
 import { calculateJwkThumbprint } from 'jose'
 import t from 'tap'
 import type { Environment } from '../../src/config/environment.ts'
-import { KeyRing, type RingKey } from '../../src/keys/key-ring.ts'
-import type { RingRecord } from '../../src/keys/key-record.ts'
+import { KeyRing } from '../../src/keys/key-ring.ts'
+import type { RingKey, RingRecord } from '../../src/keys/key-record.ts'
 import { secretBox } from '../../src/keys/secret-box.ts'
 import { makePrivatePem } from '../../src/keys/signing-key.ts'
 import { StoreError, type Store } from '../../src/stores/store.ts'
@@ -107,7 +107,7 @@ t.test('R38 the ring never has more than ten keys, whoever rotates', async t => 
   t.equal(keys.all.length, 10)
   await t.rejects(keys.rotate(true), { message: /has 10 keys.*wait a day, or revoke a previous one/ })
   const [current, , previous] = keys.all
-  await keys.revoke(previous?.kid ?? '')
+  await keys.revoke(previous?.kid ?? '', true)
   await keys.rotate(true)
   t.equal(keys.all.length, 10)
   t.not(keys.current.kid, current?.kid)
@@ -136,24 +136,102 @@ t.test('R38 a rotation that time asks for waits where there is no room', async t
   t.same(states({ keys }), ['current', 'next', 'previous'])
 })
 
-t.test('R39 revoking takes a key away at once, and there is always one that signs and one that is next', async t => {
+t.test('R39 whichever key is revoked, one that nobody has seen signs at once and the published next key is replaced', async t => {
+  for (const which of [0, 1, 2]) {
+    const { keys, events, travel } = await openTestState(t)
+    travel(day)
+    await keys.rotate()
+    const before = keys.all.map(({ kid }) => kid)
+    const { kid: revoked = '' } = keys.all[which] ?? {}
+    const known = events.length
+    await keys.revoke(revoked)
+    const [current, next, ...previous] = keys.all
+    t.same(states({ keys }), which === 1 ? ['current', 'next', 'previous', 'previous'] : ['current', 'next', 'previous'])
+    for (const key of [current, next]) t.notOk(before.includes(key?.kid ?? ''))
+    const verifying = before.filter((kid, place) => place !== 1 && kid !== revoked)
+    t.same(previous.map(({ kid }) => kid).sort(), verifying.sort(), 'tokens of the others verify on')
+    t.same(events.slice(known).map(([event, { kid, reason }]) => [event, kid, reason]), [
+      ['key_made', current?.kid, undefined],
+      ['key_made', next?.kid, undefined],
+      ['key_rotated', current?.kid, undefined],
+      ...before.filter(kid => !keys.find(kid)).map(kid => ['key_removed', kid, kid === revoked ? 'revoked' : 'replaced'])
+    ])
+    await t.rejects(keys.revoke(revoked), { message: `no key ${revoked} is in the ring` })
+  }
+})
+
+t.test('R39 a revocation that keeps the next key takes one key away, and there is always one that signs and one that is next', async t => {
   const { keys, travel, events } = await openTestState(t)
   travel(day)
   await keys.rotate()
   const [current, next, previous] = keys.all as [RingKey, RingKey, RingKey]
-  await keys.revoke(previous.kid)
+  await keys.revoke(previous.kid, true)
   t.same(keys.all.map(({ kid }) => kid), [current.kid, next.kid])
-  await keys.revoke(next.kid)
+  await keys.revoke(current.kid, true)
+  t.equal(keys.current.kid, next.kid)
   t.same(states({ keys }), ['current', 'next'])
-  t.equal(keys.current.kid, current.kid)
   const [, replacement] = keys.all
-  t.not(replacement?.kid, next.kid)
-  await keys.revoke(current.kid)
-  t.equal(keys.current.kid, replacement?.kid)
+  await keys.revoke(replacement?.kid ?? '', true)
+  t.equal(keys.current.kid, next.kid)
   t.same(states({ keys }), ['current', 'next'])
-  for (const { kid } of [current, next, previous]) t.notOk(keys.find(kid))
-  await t.rejects(keys.revoke(current.kid), { message: `no key ${current.kid} is in the ring` })
-  t.equal(events.filter(([event]) => event === 'key_removed').length, 3)
+  t.not(keys.all[1]?.kid, replacement?.kid)
+  t.same(events.filter(([event]) => event === 'key_removed').map(([, { reason }]) => reason), ['revoked', 'revoked', 'revoked'])
+})
+
+t.test('R39 a revocation is never refused for want of room: the previous key that finished signing first makes it', async t => {
+  const { keys } = await openTestState(t)
+  for (let rotation = 0; rotation < 8; rotation++) await keys.rotate(true)
+  const [, next, ...previous] = keys.all
+  t.equal(keys.all.length, 10)
+  await keys.revoke(next?.kid ?? '')
+  t.equal(keys.all.length, 10)
+  t.equal(previous.filter(({ kid }) => keys.find(kid)).length, previous.length - 1)
+})
+
+t.test('R39 operators who revoke one key at the same time change the ring once, and who comes later hears it', async t => {
+  const one = await openTestState(t)
+  const others = await Promise.all([openTestState(t, one.env), openTestState(t, one.env)])
+  const { kid } = one.keys.current
+  const outcomes = await Promise.allSettled([one, ...others].map(({ keys }) => keys.revoke(kid)))
+  t.same(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected', 'rejected'])
+  await Promise.all([one, ...others].map(({ keys }) => keys.reload()))
+  for (const other of others) t.same(standing(other), standing(one))
+  t.same(states(one), ['current', 'next'])
+})
+
+t.test('R39 a revocation and a rotation at the same time both come true', async t => {
+  const one = await openTestState(t)
+  const other = await openTestState(t, one.env)
+  const [current, next] = one.keys.all
+  await Promise.all([one.keys.revoke(current?.kid ?? ''), other.keys.rotate(true)])
+  await Promise.all([one.keys.reload(), other.keys.reload()])
+  t.same(standing(one), standing(other))
+  t.equal(one.keys.find(current?.kid ?? ''), undefined)
+  t.not(one.keys.current.kid, next?.kid)
+})
+
+t.test('R39 a key that nobody has seen signs nothing before every replica has heard of it', async t => {
+  const one = await openTestState(t)
+  const other = await openTestState(t, one.env)
+  const before = performance.now()
+  await one.keys.revoke(one.keys.current.kid)
+  const signing = [one.keys.current.signature('a.b').then(() => 'signed')]
+  await eventually('the other knows', () => other.keys.current.kid === one.keys.current.kid)
+  signing.push(other.keys.current.signature('a.b').then(() => 'signed'))
+  t.equal(await Promise.race([...signing, Promise.resolve('not yet')]), 'not yet')
+  await Promise.all(signing)
+  t.ok(performance.now() - before >= 1_000)
+  await one.keys.reload()
+  await one.keys.current.signature('a.b')
+})
+
+t.test('R39 where another algorithm is next, a revocation goes on with the one that signs: verifiers may not take the other yet', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  await (await openTestState(t, { DATA_DIR, ...publicly })).close()
+  const { keys } = await openTestState(t, { DATA_DIR, ...publicly, SIGNING_ALG: 'EdDSA' })
+  t.same(algs({ keys }), ['ES256', 'EdDSA'])
+  await keys.revoke(keys.current.kid)
+  t.same(algs({ keys }), ['ES256', 'EdDSA'])
 })
 
 // the algorithm
@@ -263,7 +341,7 @@ t.test('a ring that somebody took the next key from has one again after a revoca
   await keys.rotate(true)
   const { keys: records, ...ring } = await stored({ store })
   await store.put(place, JSON.stringify({ ...ring, keys: records.filter(({ signsFrom }) => signsFrom !== undefined) }))
-  await keys.revoke(keys.all[2]?.kid ?? '')
+  await keys.revoke(keys.all[2]?.kid ?? '', true)
   t.same(states({ keys }), ['current', 'next'])
   t.same(algs({ keys }), [config.signingAlg, config.signingAlg])
 })
@@ -313,7 +391,7 @@ t.test('L34 what a later version adds to the ring and its keys survives every ch
   await state.keys.rotate(true)
   await kept(state, current?.kid)
   await kept(state, next?.kid)
-  await state.keys.revoke(current?.kid ?? '')
+  await state.keys.revoke(current?.kid ?? '', true)
   await kept(state, next?.kid)
   state.travel(90 * day)
   await state.keys.upkeep()
@@ -395,7 +473,7 @@ t.test('L18 L27 a key that was revoked stays so though the store brings it back'
   const other = await openTestState(t, env)
   const before = await store.get(place) ?? ''
   const both = keys.all.map(({ kid }) => kid)
-  for (const kid of both) await keys.revoke(kid)
+  for (const kid of both) await keys.revoke(kid, true)
   await eventually('the other knows', () => both.every(kid => other.keys.find(kid) === undefined))
   for (const ring of [keys, other.keys]) {
     await store.put(place, before)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { KeyRecord, RingRecord } from '../../src/keys/key-record.ts'
 import {
-  keyIn, maxKeys, nextIsKnown, promoted, publishedBeforeSeconds, rotationIsDue, stateOf, withNext, withoutKey, withoutPrevious, withoutRetired
+  keyIn, maxKeys, nextIsKnown, promoted, publishedBeforeSeconds, rotationIsDue, stateOf, withFreshKeys, withNext, withoutKey, withoutPrevious, withoutRetired
 } from '../../src/keys/key-schedule.ts'
 
 const day = 86_400
@@ -62,4 +62,18 @@ t.test('what becomes of the ring', async t => {
   t.same(kids(withoutPrevious(all)), ['current current', 'next next'])
   t.same(kids(withoutKey(all, 'next', 50)), ['current current', 'previous previous'])
   t.same(kids(withoutKey(all, 'current', 50)), ['current next', 'previous previous'], 'there is always one that signs')
+})
+
+t.test('R39 a revoked key makes way for fresh ones, and the published next key goes too', async t => {
+  const all = ring(current, next, previous)
+  const fresh = { current: key('fresh'), next: key('newer') }
+  t.same(kids(withFreshKeys(all, 'current', fresh, 50)), ['previous previous', 'current fresh', 'next newer'])
+  t.same(kids(withFreshKeys(all, 'next', fresh, 50)), ['previous current', 'previous previous', 'current fresh', 'next newer'])
+  t.same(kids(withFreshKeys(all, 'previous', fresh, 50)), ['previous current', 'current fresh', 'next newer'])
+  t.match(withFreshKeys(all, 'previous', fresh, 50).keys, [{ signedUntil: 50 }, { signsFrom: 50 }, {}])
+  const old = Array.from({ length: maxKeys - 2 }, (_, number) => key(`old ${number}`, { signsFrom: 0, signedUntil: 1_000 - number }))
+  const full = withFreshKeys(ring(current, next, ...old), 'next', fresh, 2_000)
+  t.equal(full.keys.length, maxKeys)
+  t.notOk(full.keys.some(({ kid }) => kid === `old ${maxKeys - 3}`), 'the one that finished signing first')
+  t.ok(full.keys.some(({ kid }) => kid === 'current'))
 })

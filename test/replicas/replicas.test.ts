@@ -84,6 +84,37 @@ t.test('R39 a key that an operator rotates or revokes changes on every replica w
   t.ok(Date.now() - revoked < 1_000)
 })
 
+t.test('R39 while a key is revoked no replica refuses a new token, and each publishes the key before one signs with it', async t => {
+  const { url, addresses, env } = await scene(t)
+  const kids = async (address: string) =>
+    ((await (await fetch(`${address}/.well-known/jwks.json`)).json()) as { keys: Array<{ kid: string }> }).keys.map(({ kid }) => kid)
+  const [leaked = ''] = await kids(url)
+  const seen = { isOver: false, refreshed: 0, unknown: [] as string[], refused: 0 }
+  /** Signs in, and shows each new token to the other replicas, whose key sets have to hold its key. */
+  const visitor = async (email: string) => {
+    const browser = new Browser(undefined, url)
+    await devSignIn(browser, email)
+    while (!seen.isOver) {
+      const { status } = await browser.visit('/auth/refresh', post)
+      t.equal(status, 200)
+      const token = browser.cookies.get('handstamp') ?? ''
+      const { kid } = JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }
+      if (kid === leaked) continue
+      seen.refreshed++
+      for (const address of addresses) {
+        if (!(await kids(address)).includes(kid)) seen.unknown.push(address)
+        if ((await fetch(`${address}/auth/me`, { headers: { authorization: `Bearer ${token}` } })).status !== 200) seen.refused++
+      }
+    }
+  }
+  const visitors = Promise.all(['ada@example.com', 'grace@example.com', 'mary@example.com'].map(visitor))
+  t.equal(await run(t, env, { args: ['keys', 'revoke', leaked], program }).ended, 0)
+  await eventually('new tokens were seen', () => seen.refreshed > 20)
+  seen.isOver = true
+  await visitors
+  t.match(seen, { unknown: [], refused: 0 })
+})
+
 t.test('L30 ten thousand refreshes of a hundred sessions, two thousand at once on three replicas, rotate each session once a generation', async t => {
   const { url, state } = await scene(t)
   const sessions = await Promise.all(Array.from({ length: 100 }, (_, number) => state.sessions.start({ ...ada, subject: String(number) }, 0)))
