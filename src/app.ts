@@ -60,7 +60,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
     bodyLimit: requestLimits.bodyBytes,
     requestTimeout: requestLimits.requestMs,
     connectionTimeout: 30_000,
-    keepAliveTimeout: 72_000,
+    keepAliveTimeout: config.keepAliveSeconds * 1000,
     http: {
       headersTimeout: requestLimits.headersMs,
       maxHeaderSize: requestLimits.headerBytes,

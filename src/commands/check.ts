@@ -2,7 +2,7 @@ import { loadConfig } from '../config/config.ts'
 import { ConfigError, type Environment } from '../config/environment.ts'
 import { spoken } from '../config/values.ts'
 import { callbackUrl } from '../providers/callback.ts'
-import { explainProblems } from './explain.ts'
+import { devLoginWarning, explainProblems } from './explain.ts'
 
 /** Checks the configuration and prints it without its secrets, with what to register at each provider. */
 export async function checkCommand (env: Environment): Promise<number> {
@@ -29,6 +29,7 @@ export async function checkCommand (env: Environment): Promise<number> {
       ...row('cookie for', config.cookieDomain ? [`${config.cookieDomain} and its sub-domains`] : []),
       ['behind', config.trustProxy.join(', ') || 'no proxy'],
       ['rate limit', config.rateLimit === 0 ? 'none' : `${config.rateLimit} a minute and address`],
+      ['idle connection', `closed after ${spoken(config.keepAliveSeconds)}`],
       ['log', config.logLevel],
       ['jwks', `${publicUrl}/.well-known/jwks.json`]
     ]
@@ -37,7 +38,7 @@ export async function checkCommand (env: Environment): Promise<number> {
       rows.map(([name, value]) => `  ${name.padEnd(16)} ${value}\n`).join('') +
       '\nCallback URLs to register:\n' +
       ids.map(id => `  ${id.padEnd(16)} ${callbackUrl(publicUrl, id)}\n`).join('') +
-      warnings.map(warning => `\nWarning: ${warning}\n`).join(''))
+      [...warnings, ...(config.devLogin ? [devLoginWarning(publicUrl)] : [])].map(warning => `\nWarning: ${warning}\n`).join(''))
     return 0
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error

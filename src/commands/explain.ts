@@ -7,3 +7,8 @@ export function explainProblems ({ problems }: ConfigError): string {
   const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`
   return `handstamp cannot start: the configuration has ${count}\n\n${lines.join('\n')}\n`
 }
+
+/** Said at every start while the development login is on. */
+export const devLoginWarning = (publicUrl: string): string =>
+  `THE DEVELOPMENT LOGIN IS ON: everyone who can open ${publicUrl} can sign in as any person, without a password. ` +
+  'It is for development; configure a provider, or set DEV_LOGIN=false'

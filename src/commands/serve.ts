@@ -5,7 +5,7 @@ import { ConfigError, type Environment } from '../config/environment.ts'
 import { loadConfig, type Config } from '../config/config.ts'
 import { describeError, drained, logStream } from '../plugins/log.ts'
 import { callbackUrl } from '../providers/callback.ts'
-import { explainProblems } from './explain.ts'
+import { devLoginWarning, explainProblems } from './explain.ts'
 
 const graceMs = 12_000
 
@@ -31,6 +31,7 @@ export async function serveCommand (env: Environment): Promise<number | undefine
       await drained(log)
     })
     for (const warning of config.warnings) app.log.warn(warning)
+    if (config.devLogin) sayLoudly(app.log, config, devLoginWarning(config.publicUrl))
     await app.listen({ ...config.listen, listenTextResolver: address => `listening on ${address}` })
     expectShortLives()
     const ids = [...config.providers.map(({ id }) => id), ...(config.devLogin ? ['dev'] : [])]
@@ -43,6 +44,12 @@ export async function serveCommand (env: Environment): Promise<number | undefine
     process.stderr.write(`handstamp cannot start: ${message}${code === undefined ? '' : ` (${String(code)})`}\n`)
     process.exit(1)
   }
+}
+
+/** A warning that is seen at every LOG_LEVEL. */
+function sayLoudly (log: { warn: (message: string) => void }, { logLevel }: Config, warning: string): void {
+  if (['error', 'fatal', 'silent'].includes(logLevel)) process.stderr.write(`handstamp: ${warning}\n`)
+  else log.warn(warning)
 }
 
 /**

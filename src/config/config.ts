@@ -5,7 +5,7 @@ import { ConfigError, EnvironmentReader, type Environment } from './environment.
 import { catalogue } from '../providers/index.ts'
 import type { Catalogue } from '../providers/index.ts'
 import { readProviders, type ConfiguredProvider } from './providers.ts'
-import { isLoopbackHost } from './values.ts'
+import { isLoopbackHost, isLoopbackListener } from './values.ts'
 import { variables } from './variables.ts'
 
 export type SigningAlg = 'RS256' | 'ES256' | 'EdDSA'
@@ -43,6 +43,7 @@ export interface Config {
   cookieDomain?: string
   trustProxy: string[]
   rateLimit: number
+  keepAliveSeconds: number
   logLevel: string
   /** Nothing wrong, but an operator should know. */
   warnings: string[]
@@ -56,7 +57,7 @@ export interface Config {
 export function loadConfig (env: Environment, readFile?: (path: string) => string, known: Catalogue = catalogue): Config {
   const reader = new EnvironmentReader(env, readFile)
   const values = reader.all(variables)
-  const publicUrl = values.PUBLIC_URL ?? 'http://localhost'
+  const publicUrl = values.PUBLIC_URL ?? new URL(`http://localhost:${values.PORT ?? 3000}`).origin
   const loopback = isLoopbackHost(new URL(publicUrl).hostname)
   const secure = publicUrl.startsWith('https:')
   const warnings: string[] = []
@@ -66,17 +67,23 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   const triedInVain = reader.problems.length > before
   reader.reportUnknown(groups)
 
-  const devLogin = values.DEV_LOGIN ?? (providers.length === 0 && loopback)
-  if (devLogin && !loopback) reader.problem('DEV_LOGIN', 'lets anyone be anyone: only for a loopback PUBLIC_URL', 'false')
+  const hostIsLoopback = isLoopbackListener(values.HOST ?? 'localhost')
+  const devLogin = values.DEV_LOGIN === 'true' ||
+    (values.DEV_LOGIN !== 'false' && providers.length === 0 && loopback && (hostIsLoopback || values.DEV_LOGIN === 'auto'))
+  if (devLogin && !loopback) reader.problem('DEV_LOGIN', 'lets anyone sign in as anyone: it needs a loopback PUBLIC_URL', 'false')
   if (providers.length === 0 && !devLogin && !triedInVain) {
-    reader.problem('GOOGLE_CLIENT_ID', 'no provider is configured: nobody could sign in', known['google']?.clientIdExample)
+    const hint = values.DEV_LOGIN === undefined && loopback
+      ? `. The development login is off too, because other machines can connect to HOST=${values.HOST}: set DEV_LOGIN=auto if you ` +
+        'publish the port on this machine alone'
+      : ''
+    reader.problem('GOOGLE_CLIENT_ID', `is missing, and no other provider is configured: no user could sign in${hint}`, known['google']?.clientIdExample)
   }
   if (reader.isSet('REDIS_URL') && !reader.isSet('SECRET')) {
     reader.problem('SECRET', 'is required with REDIS_URL: replicas share one secret', variables.SECRET.example)
   }
   if (values.SECRET?.some(secret => new Set(secret).size < 8)) warnings.push('SECRET repeats a few characters: make one with openssl rand -hex 32')
-  if (env['PUBLIC_URL'] === undefined && values.PORT !== undefined && values.PORT !== 3000) {
-    warnings.push(`PUBLIC_URL is not set: browsers are sent to ${publicUrl} although the port is ${values.PORT}`)
+  if (!reader.isSet('PUBLIC_URL') && values.PORT === 0) {
+    warnings.push('PORT=0 takes any free port, and PUBLIC_URL is not set: browsers cannot be sent to the right address')
   }
 
   if (Number(values.TOKEN_TTL) <= backdatedSeconds) {
@@ -147,6 +154,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
     ...(values.COOKIE_DOMAIN && { cookieDomain: values.COOKIE_DOMAIN }),
     trustProxy: values.TRUST_PROXY ?? [],
     rateLimit: values.RATE_LIMIT,
+    keepAliveSeconds: values.KEEP_ALIVE,
     logLevel: values.LOG_LEVEL,
     warnings
   }

@@ -68,6 +68,18 @@ export function jsonObject (value: string): Record<string, unknown> {
   return parsed as Record<string, unknown>
 }
 
+/** An address or a name to listen on; an IPv6 address may come in the brackets that a URL has. */
+export function listenHost (value: string): string {
+  const host = /^\[(.*)\]$/.exec(value)?.[1] ?? value
+  if (isIP(host) === 0 && !/^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_-]+)*$/i.test(host)) {
+    throw new Error('must be an address or a host name, without scheme and port: localhost, 0.0.0.0 or ::')
+  }
+  return host.toLowerCase()
+}
+
+/** Whether only this machine can connect to a HOST. Of a name only `localhost` counts: others may lead anywhere. */
+export const isLoopbackListener = (host: string): boolean => isLoopbackHost(isIP(host) === 6 ? `[${host}]` : host)
+
 /** WHATWG host names that never leave this machine */
 export function isLoopbackHost (hostname: string): boolean {
   return hostname === 'localhost' || hostname.endsWith('.localhost') ||
@@ -120,6 +132,12 @@ export function domains (value: string): string[] {
   })
 }
 
+/** No private network is larger: 10.0.0.0/8 and fc00::/7. IPv4 inside IPv6 counts as IPv4. */
+function shortestPrefix (address: string): number {
+  if (isIP(address) === 4) return 8
+  return new URL(`http://[${address}]`).hostname.startsWith('[::ffff:') ? 96 + 8 : 7
+}
+
 /** CIDRs or single addresses a proxy may call from; `loopback` for this machine. */
 export function proxies (value: string): string[] {
   return list(value).map(item => {
@@ -131,6 +149,9 @@ export function proxies (value: string): string[] {
     const fits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32))
     if (item !== 'loopback' && (family === 0 || address.includes('%') || !fits || more !== undefined)) {
       throw new Error(`"${item}" is neither a network such as 10.0.0.0/8 nor the word loopback`)
+    }
+    if (prefix !== undefined && Number(prefix) < shortestPrefix(address)) {
+      throw new Error(`"${item}" trusts strangers: whoever connects could claim any address. Name the proxies' own networks, such as 10.0.0.0/8`)
     }
     return item
   })

@@ -46,14 +46,14 @@ export const variables = {
   PUBLIC_URL: variable({
     description: 'Origin that browsers see, and the issuer of the tokens. https unless the host is loopback; no path',
     example: 'https://auth.example.com',
-    default: 'http://localhost:3000',
+    otherwise: '`http://localhost:$PORT`',
     read: read.publicOrigin
   }),
   HOST: variable({
     description: 'Address to listen on (`0.0.0.0` in the image)',
     example: '0.0.0.0',
     default: 'localhost',
-    read: read.text
+    read: read.listenHost
   }),
   PORT: variable({
     description: 'Port to listen on',
@@ -200,6 +200,12 @@ export const variables = {
     default: '300',
     read: read.integer(0, 100_000_000)
   }),
+  KEEP_ALIVE: variable({
+    description: 'How long an idle connection stays open, `1s` to `1h`; longer than the proxy in front keeps its own',
+    example: '75s',
+    default: '75s',
+    read: read.duration(1, 3_600)
+  }),
   LOG_LEVEL: variable({
     description: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`',
     example: 'info',
@@ -207,10 +213,11 @@ export const variables = {
     read: read.oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')
   }),
   DEV_LOGIN: variable({
-    description: 'Provider `dev`: type any email. Refuses to start unless `PUBLIC_URL` is loopback',
+    description: 'Provider `dev`: type any email, believed as typed. `auto`: on with no provider and a loopback `PUBLIC_URL`, whatever `HOST` is. ' +
+      '`true` refuses to start unless `PUBLIC_URL` is loopback',
     example: 'true',
-    otherwise: 'on if no provider is configured and `PUBLIC_URL` is loopback',
-    read: read.onOff
+    otherwise: 'on if no provider is configured and both `PUBLIC_URL` and `HOST` are loopback',
+    read: read.oneOf('true', 'false', 'auto')
   })
 } satisfies Variables
 

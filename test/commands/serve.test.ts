@@ -1,6 +1,7 @@
+import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -28,6 +29,7 @@ t.test('the service says where it is and which callback URLs it wants, and SIGTE
   const child = await serve(t, { ...rogue.env, DEV_LOGIN: 'true' })
   t.equal((await fetch(`${child.url}/livez`)).status, 200)
   t.match(lines(child), [
+    { level: 40, msg: /^THE DEVELOPMENT LOGIN IS ON/ },
     { msg: /^listening on / },
     { provider: 'rogue', callback_url: `${child.url}/auth/rogue/callback` },
     { provider: 'dev', callback_url: `${child.url}/auth/dev/callback` },
@@ -38,6 +40,41 @@ t.test('the service says where it is and which callback URLs it wants, and SIGTE
   t.match(lines(child).slice(-2), [{ msg: 'stopping' }, { msg: 'stopped' }])
   t.equal(child.stderr(), '')
   await t.rejects(fetch(`${child.url}/livez`))
+})
+
+t.test('R78 the development login is announced at every start, whatever LOG_LEVEL is', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  for (const LOG_LEVEL of ['info', 'error', 'silent']) {
+    const child = run(t, { DATA_DIR, LOG_LEVEL, PORT: '0', SIGNING_ALG: 'ES256' })
+    await eventually('it is said', () => `${child.stdout()}${child.stderr()}`.includes('THE DEVELOPMENT LOGIN IS ON'))
+    child.process.kill()
+    await child.ended
+  }
+})
+
+t.test('R78 a service that other machines can connect to does not start with nothing but the development login', async t => {
+  const child = run(t, { HOST: '0.0.0.0', PORT: '0', DATA_DIR: temporaryFolder(t) })
+  t.equal(await child.ended, 1)
+  t.match(child.stderr(), /GOOGLE_CLIENT_ID is missing.*HOST=0\.0\.0\.0.*DEV_LOGIN=auto/)
+  t.notMatch(child.stdout(), 'listening')
+})
+
+t.test('KEEP_ALIVE is how long an idle connection stays open, on every address', async t => {
+  const child = await serve(t, { KEEP_ALIVE: '1s' })
+  const addresses = await lookup('localhost', { all: true })
+  const connections = await Promise.all(addresses.map(async ({ address: host }) => {
+    const socket = connect({ host, port: child.port }).on('error', () => {})
+    const closed = once(socket, 'close').then(() => performance.now())
+    await once(socket, 'connect')
+    socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    const [answer] = await once(socket, 'data') as [Buffer]
+    return { answer: String(answer), from: performance.now(), closed }
+  }))
+  for (const { answer, from, closed } of connections) {
+    t.match(answer, /^Keep-Alive: timeout=1\r$/m)
+    const idle = await closed - from
+    t.ok(idle > 900 && idle < 10_000, `${idle} ms`)
+  }
 })
 
 t.test('a person at a terminal is told where to go', async t => {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { loadConfig, type Config } from '../../src/config/config.ts'
@@ -119,13 +119,21 @@ t.test('PUBLIC_URL is an origin, and https unless it is loopback', async t => {
 t.test('HOST and PORT say where to listen', async t => {
   assertBad(t, 'PORT', ['-1', '65536', 'http', '3000.5', '0x10', '1e3', ' 80', '99999999999'])
   assertGood(t, 'PORT', [['0', 0], ['8080', 8080], ['65535', 65_535]], config => config.listen.port)
-  assertGood(t, 'HOST', [['0.0.0.0', '0.0.0.0'], ['::', '::']], config => config.listen.host)
+  assertGood(t, 'HOST', [
+    ['0.0.0.0', '0.0.0.0'], ['::', '::'], ['[::]', '::'], ['[::1]', '::1'], ['::1', '::1'], ['my_host-1.example', 'my_host-1.example'],
+    ['Localhost', 'localhost']
+  ], config => config.listen.host, google)
+  assertBad(t, 'HOST', [
+    'http://localhost', 'localhost:3000', '[::1]:3000', '0.0.0.0:3000', '*', 'a b', '[::1', '::1]', '[localhost]x', '-x', 'a/b', 'a..b', '.'
+  ], google)
 })
 
-t.test('a PORT without a PUBLIC_URL is a warning, as browsers would be sent elsewhere', async t => {
-  t.match(loadConfig({ PORT: '8080' }).warnings, [/PUBLIC_URL is not set/])
-  t.same(loadConfig({ PORT: '8080', PUBLIC_URL: 'http://localhost:8080' }).warnings, [])
-  t.same(loadConfig({ PORT: '3000' }).warnings, [])
+t.test('without a PUBLIC_URL browsers come to localhost, at the PORT', async t => {
+  assertGood(t, 'PORT', [['3001', 'http://localhost:3001'], ['80', 'http://localhost'], ['443', 'http://localhost:443']], config => config.publicUrl)
+  for (const PUBLIC_URL of [undefined, '']) t.same(loadConfig({ PORT: '8080', PUBLIC_URL }).token.audience, 'http://localhost:8080')
+  t.equal(loadConfig({ PORT: '8080', PUBLIC_URL: 'http://localhost:9090' }).publicUrl, 'http://localhost:9090')
+  t.same(loadConfig({ PORT: '8080' }).warnings, [])
+  t.match(loadConfig({ PORT: '0' }).warnings, [/any free port/])
 })
 
 t.test('R71 TRUST_PROXY is networks: anything that trusts everybody is refused with the reason', async t => {
@@ -138,6 +146,21 @@ t.test('R71 TRUST_PROXY is networks: anything that trusts everybody is refused w
     ['loopback', ['loopback']], ['10.0.0.0/8, 192.168.1.1', ['10.0.0.0/8', '192.168.1.1']], ['::1', ['::1']], ['fd00::/8', ['fd00::/8']],
     ['::ffff:10.0.0.1', ['::ffff:10.0.0.1']]
   ], config => config.trustProxy)
+})
+
+t.test('R71 TRUST_PROXY with a network that strangers are in is refused with the reason', async t => {
+  assertBad(t, 'TRUST_PROXY', [
+    '0.0.0.0/0', '::/0', '::/1', '0.0.0.0/1,128.0.0.0/1', '10.0.0.0/7', '1.2.3.4/0', '2000::/3', '::ffff:0.0.0.0/96', '::ffff:0:0/96', '::FFFF:10.0.0.0/100',
+    '0:0:0:0:0:ffff:0:0/96', 'loopback,0.0.0.0/0'
+  ], {}, /trusts strangers.*10\.0\.0\.0\/8/)
+  const good = ['10.0.0.0/8', 'fc00::/7', '::ffff:10.0.0.0/104', '0.0.0.0/32', '::/128']
+  assertGood(t, 'TRUST_PROXY', good.map(network => [network, [network]]), config => config.trustProxy)
+})
+
+t.test('KEEP_ALIVE says how long idle connections stay open', async t => {
+  assertBad(t, 'KEEP_ALIVE', ['0s', '75', '2h', 'off'])
+  assertGood(t, 'KEEP_ALIVE', [['75s', 75], ['1s', 1], ['1h', 3_600]], config => config.keepAliveSeconds)
+  t.equal(loadConfig({}).keepAliveSeconds, 75)
 })
 
 t.test('RATE_LIMIT is a number, LOG_LEVEL a level', async t => {
@@ -329,9 +352,42 @@ t.test('R78 the dev login is for this machine alone', async t => {
   t.equal(loadConfig({ ...google, DEV_LOGIN: 'true' }).devLogin, true)
 })
 
-t.test('R78 a service that nobody could sign in to does not start', async t => {
-  t.match(problems({ PUBLIC_URL: 'https://auth.example.com' }), [{ variable: 'GOOGLE_CLIENT_ID', reason: /nobody could sign in/ }])
-  t.match(problems({ DEV_LOGIN: 'false' }), [{ reason: /nobody could sign in/ }])
+t.test('R78 without a word of the operator the dev login is on only where no other machine can connect', async t => {
+  for (const HOST of ['localhost', 'LOCALHOST', '127.0.0.1', '127.1.2.3', '::1', '[::1]', '']) t.equal(loadConfig({ HOST }).devLogin, true, HOST)
+  for (const HOST of ['0.0.0.0', '::', '[::]', '192.168.1.5', '10.0.0.1', 'fd00::1', 'dev.example.com', '127.evil.test', 'localhost.evil.test', '0']) {
+    t.match(problems({ HOST }), [{ variable: 'GOOGLE_CLIENT_ID', reason: /other machines can connect to HOST=.*DEV_LOGIN=auto/ }], HOST)
+    t.equal(loadConfig({ HOST, DEV_LOGIN: 'auto' }).devLogin, true, `auto at ${HOST}`)
+    t.equal(loadConfig({ HOST, DEV_LOGIN: 'true' }).devLogin, true, `asked for by name at ${HOST}`)
+    t.equal(loadConfig({ HOST, ...google }).devLogin, false)
+  }
+})
+
+t.test('R78 DEV_LOGIN=auto needs a loopback PUBLIC_URL and no provider', async t => {
+  t.equal(loadConfig({ DEV_LOGIN: 'auto' }).devLogin, true)
+  t.equal(loadConfig({ ...google, DEV_LOGIN: 'auto' }).devLogin, false)
+  t.equal(loadConfig({ ...live, DEV_LOGIN: 'auto' }).devLogin, false)
+  t.same(variablesOf({ PUBLIC_URL: 'https://auth.example.com', DEV_LOGIN: 'auto' }), ['GOOGLE_CLIENT_ID'])
+})
+
+t.test('R78 a service that no user could sign in to does not start', async t => {
+  t.match(problems({ PUBLIC_URL: 'https://auth.example.com' }), [{ variable: 'GOOGLE_CLIENT_ID', reason: /no user could sign in$/ }])
+  t.match(problems({ DEV_LOGIN: 'false' }), [{ reason: /no user could sign in$/ }])
+})
+
+/** What a file of ours sets in the environment. */
+const settingsOf = (path: string, each: RegExp): Environment =>
+  Object.fromEntries([...readFileSync(path, 'utf8').matchAll(each)].map(([, name = '', value = '']) => [name, value]))
+
+t.test('R78 the image as it is built serves no dev login, and the compose file publishes it on this machine alone', async t => {
+  const image = settingsOf('Dockerfile', /^ +(HOST|PORT|DATA_DIR|DEV_LOGIN)=(\S+)/gm)
+  t.equal(image['HOST'], '0.0.0.0')
+  t.same(variablesOf(image), ['GOOGLE_CLIENT_ID'])
+  const compose = readFileSync('docker-compose.yml', 'utf8')
+  const { DEV_LOGIN } = settingsOf('docker-compose.yml', /^ +(DEV_LOGIN): \$\{\w+:-(\S+)\}$/gm)
+  t.equal(loadConfig({ ...image, DEV_LOGIN, PUBLIC_URL: 'http://localhost:3000' }).devLogin, true)
+  const ports = [...compose.matchAll(/^ +ports:\n((?: +- .*\n)+)/gm)].flatMap(([, list = '']) => list.trim().split('\n'))
+  t.equal(ports.length, 1)
+  for (const port of ports) t.match(port, /^ *- "127\.0\.0\.1:/)
 })
 
 // Tokens
