@@ -18,7 +18,7 @@ import { allowOrigins } from './plugins/cors.ts'
 import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
 import { auditService, logRequests, logSerializers, storeLog } from './plugins/log.ts'
 import { describeApi } from './plugins/openapi.ts'
-import { limitHandlers, rateLimits, refuseOversize, requestLimits } from './plugins/request-limits.ts'
+import { limitHandlers, rateLimits, refuseOversize, requestLimits, type CountRequest } from './plugins/request-limits.ts'
 import { securityHeaders, sendSecurityHeaders } from './plugins/security-headers.ts'
 import { signatureCheck } from './plugins/signature-check.ts'
 import { validateRequests } from './plugins/validation.ts'
@@ -47,10 +47,12 @@ export interface Surroundings {
   /** Where log lines go; absent: nowhere. */
   log?: DestinationStream
   clock?: Clock
+  /** Counts for the rate limit where several processes share it; absent: this process counts by itself. */
+  countRequest?: CountRequest
 }
 
 /** The whole service on one screen: what it is made of, and in what order. */
-export async function buildApp (config: Config, { log, clock = Date.now }: Surroundings = {}): Promise<FastifyInstance> {
+export async function buildApp (config: Config, { log, clock = Date.now, countRequest }: Surroundings = {}): Promise<FastifyInstance> {
   const headers = securityHeaders(config.secure)
   const app: FastifyInstance = Fastify({
     logger: log ? { level: config.logLevel, stream: log, serializers: logSerializers, base: null } : false,
@@ -125,7 +127,7 @@ export async function buildApp (config: Config, { log, clock = Date.now }: Surro
   const description = describeApi(app, { version: packageJson.version, shapes: sharedSchemas })
   await app.register(formbody, { bodyLimit: requestLimits.bodyBytes })
   app.removeContentTypeParser('text/plain')
-  rateLimits(app, config.rateLimit)
+  rateLimits(app, config.rateLimit, countRequest)
 
   await app.register(health, { store, isStopping: () => stopping })
   await app.register(wellKnown, { prefix: '/.well-known', publicUrl: config.publicUrl, keys, ...(statusLists && { statusLists }) })

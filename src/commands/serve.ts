@@ -3,9 +3,10 @@ import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
 import { ConfigError, type Environment } from '../config/environment.ts'
 import { loadConfig, type Config } from '../config/config.ts'
-import { describeError, drained, logStream } from '../plugins/log.ts'
+import { describeError, drained, logStream, serviceLog } from '../plugins/log.ts'
 import { callbackUrl } from '../providers/callback.ts'
 import { devLoginWarning, explainProblems } from './explain.ts'
+import { countAtSupervisor, isWorker, onStopWord, speaksForAll, stopSignals, superviseWorkers, tellReady } from './workers.ts'
 
 const graceMs = 12_000
 
@@ -20,24 +21,28 @@ export async function serveCommand (env: Environment): Promise<number | undefine
     return 1
   }
 
-  const log = logStream()
+  if (config.workers > 1 && !isWorker) return supervise(config)
+
+  const log = logStream(isWorker)
   try {
-    const app = await buildApp(config, { log })
-    closeWithGrace({ delay: graceMs }, async ({ err }) => {
+    const app = await buildApp(config, { log, ...(isWorker && { countRequest: countAtSupervisor() }) })
+    const { close } = closeWithGrace({ delay: graceMs, ...(isWorker && { skip: [...stopSignals] }) }, async ({ err }) => {
       if (err) app.log.fatal({ err }, 'stopping after an error nobody caught')
       else app.log.info('stopping')
       await app.close()
       app.log.info('stopped')
       await drained(log)
     })
-    for (const warning of config.warnings) app.log.warn(warning)
-    if (config.devLogin) sayLoudly(app.log, config, devLoginWarning(config.publicUrl))
+    if (isWorker) onStopWord(close)
+    if (speaksForAll) for (const warning of config.warnings) app.log.warn(warning)
+    if (speaksForAll && config.devLogin) sayLoudly(app.log, config, devLoginWarning(config.publicUrl))
     await app.listen({ ...config.listen, listenTextResolver: address => `listening on ${address}` })
     expectShortLives()
     const ids = [...config.providers.map(({ id }) => id), ...(config.devLogin ? ['dev'] : [])]
-    for (const id of ids) app.log.info({ provider: id, callback_url: callbackUrl(config.publicUrl, id) }, 'provider ready')
-    app.log.info({ url: `${config.publicUrl}/auth/login`, issuer: config.publicUrl }, 'ready')
-    if (process.stdout.isTTY) process.stdout.write(`\n  Handstamp is ready: ${config.publicUrl}/auth/login\n\n`)
+    if (speaksForAll) for (const id of ids) app.log.info({ provider: id, callback_url: callbackUrl(config.publicUrl, id) }, 'provider ready')
+    if (speaksForAll) app.log.info({ url: `${config.publicUrl}/auth/login`, issuer: config.publicUrl }, 'ready')
+    if (isWorker) tellReady()
+    if (speaksForAll && process.stdout.isTTY) process.stdout.write(`\n  Handstamp is ready: ${config.publicUrl}/auth/login\n\n`)
     return undefined
   } catch (error) {
     const { message, code } = describeError(error)
@@ -50,6 +55,16 @@ export async function serveCommand (env: Environment): Promise<number | undefine
 function sayLoudly (log: { warn: (message: string) => void }, { logLevel }: Config, warning: string): void {
   if (['error', 'fatal', 'silent'].includes(logLevel)) process.stderr.write(`handstamp: ${warning}\n`)
   else log.warn(warning)
+}
+
+/** Starts the workers and stays until they have ended; a signal to stop is handed on to them. */
+async function supervise (config: Config): Promise<number> {
+  const log = logStream(true)
+  const supervisor = superviseWorkers(config.workers, serviceLog(log, config.logLevel))
+  for (const signal of stopSignals) process.on(signal, () => { supervisor.stop() })
+  const code = await supervisor.ended
+  await drained(log)
+  return code
 }
 
 /**

@@ -44,6 +44,8 @@ export interface Config {
   trustProxy: string[]
   rateLimit: number
   keepAliveSeconds: number
+  /** Processes that share the port. */
+  workers: number
   logLevel: string
   /** Nothing wrong, but an operator should know. */
   warnings: string[]
@@ -155,6 +157,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
     trustProxy: values.TRUST_PROXY ?? [],
     rateLimit: values.RATE_LIMIT,
     keepAliveSeconds: values.KEEP_ALIVE,
+    workers: values.WORKERS,
     logLevel: values.LOG_LEVEL,
     warnings
   }

@@ -206,6 +206,12 @@ export const variables = {
     default: '75s',
     read: read.duration(1, 3_600)
   }),
+  WORKERS: variable({
+    description: 'Processes that share the port, to use several cores; limits, sessions and sign-outs hold across them',
+    example: '2',
+    default: '1',
+    read: read.integer(1, 64)
+  }),
   LOG_LEVEL: variable({
     description: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`',
     example: 'info',

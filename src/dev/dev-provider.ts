@@ -88,7 +88,8 @@ export function devProvider ({ publicUrl, callbackUrl, box, clock, warn }: DevPr
         answer => send(answer ? 200 : 400, JSON.stringify(answer ?? { error: 'invalid_grant' })),
         () => send(400, '{"error":"invalid_request"}'))
     })
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    // exclusive: workers would share the port, and one would be asked for what another one signed.
+    await new Promise<void>(resolve => server.listen({ port: 0, host: '127.0.0.1', exclusive: true }, resolve))
     server.unref()
     const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const endpoints: OidcEndpoints = {

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { pino } from 'pino'
+import { pino, type Logger } from 'pino'
 import type { StateEvent } from '../state.ts'
 
 export interface ErrorForLog {
@@ -32,12 +32,24 @@ const quotesItsInput = (error: Error): boolean => error instanceof SyntaxError |
 /**
  * Written in the background, by the block or ten times a second: a reader of our output that is slow or gone must not
  * hold up a login, and a write for each line costs more than the line.
+ * @param isShared other processes write to the same output
  */
-export function logStream () {
-  const stream = pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 100, maxLength: 4 * 1024 * 1024 })
+export function logStream (isShared = false) {
+  const stream = pino.destination({
+    dest: 1,
+    sync: false,
+    minLength: 4096,
+    periodicFlush: 100,
+    maxLength: 4 * 1024 * 1024,
+    // A pipe takes this much whole (PIPE_BUF), so lines of several processes do not end up inside each other.
+    ...(isShared && { maxWrite: 4096, minLength: 2048 })
+  })
   stream.on('error', () => {})
   return stream
 }
+
+/** Lines of a process that serves no requests itself. */
+export const serviceLog = (stream: ReturnType<typeof logStream>, level: string): Logger => pino({ level, base: null, serializers: logSerializers }, stream)
 
 /** Resolves once every line is out; what nobody has read after a second is given up, or it would hold up the exit for ever. */
 export function drained (stream: ReturnType<typeof logStream>): Promise<void> {

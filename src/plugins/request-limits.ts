@@ -58,13 +58,21 @@ export function addressBucket (ip: string): string {
 
 export type RateGroup = 'starts' | 'callbacks' | 'tokens'
 
-/**
- * Counts requests a minute and address, over all routes of a group together; 0 counts nothing. The memory store of
- * @fastify/rate-limit would count each route by itself.
- */
-export function rateLimits (app: FastifyInstance, perMinute: number): void {
-  if (perMinute === 0) return
+/** How many requests of a group an address has sent in its minute, this one included, and how long that minute lasts. */
+export interface RequestCount { count: number, secondsLeft: number }
+
+/** Counts one request: at once, or at another process that counts for several. */
+export type CountRequest = (group: RateGroup, bucket: string) => RequestCount | Promise<RequestCount>
+
+/** Counts in this process. The memory store of @fastify/rate-limit would count each route by itself. */
+export function requestCounts (): (group: RateGroup, bucket: string) => RequestCount {
   const groups: Record<RateGroup, MinuteCounts> = { starts: new MinuteCounts(), callbacks: new MinuteCounts(), tokens: new MinuteCounts() }
+  return (group, bucket) => groups[group].add(bucket)
+}
+
+/** Limits requests a minute and address, over all routes of a group together; 0 limits nothing. */
+export function rateLimits (app: FastifyInstance, perMinute: number, countRequest: CountRequest = requestCounts()): void {
+  if (perMinute === 0) return
   let warned = false
 
   app.addHook('onRoute', route => {
@@ -75,9 +83,12 @@ export function rateLimits (app: FastifyInstance, perMinute: number): void {
         warned = true
         app.log.warn('a proxy that TRUST_PROXY does not name forwards requests: all its users share one rate limit')
       }
-      const { count, secondsLeft } = groups[group].add(addressBucket(request.ip))
-      if (count > perMinute) done(new AuthError('rate_limited', { retryAfterSeconds: secondsLeft }))
-      else done()
+      const judge = ({ count, secondsLeft }: RequestCount): void => {
+        done(count > perMinute ? new AuthError('rate_limited', { retryAfterSeconds: secondsLeft }) : undefined)
+      }
+      const counted = countRequest(group, addressBucket(request.ip))
+      if (counted instanceof Promise) counted.then(judge, done)
+      else judge(counted)
     }]
   })
 }
@@ -92,7 +103,7 @@ export class MinuteCounts {
   }
 
   /** Milliseconds come from a clock that nobody sets. */
-  add (address: string, now = performance.now()): { count: number, secondsLeft: number } {
+  add (address: string, now = performance.now()): RequestCount {
     let minute = this.#minutes.get(address)
     if (!minute || minute.endsAt <= now) {
       this.#minutes.delete(address)
