@@ -1,5 +1,5 @@
 import cluster, { type Worker } from 'node:cluster'
-import type { Logger } from 'pino'
+import type { ServiceLog } from '../plugins/log.ts'
 import { requestCounts, type CountRequest, type RateGroup, type RequestCount } from '../plugins/request-limits.ts'
 
 /** The first process of a service with several workers: it starts them, counts for all of them, and serves nothing itself. */
@@ -26,7 +26,7 @@ export const speaksForAll = !cluster.isWorker || cluster.worker?.id === 1
  * `reusePort` the kernel would choose by a hash, which spreads the few connections of a proxy badly, and would reset the
  * connections that wait at a worker which stops.
  */
-export function superviseWorkers (count: number, log: Logger): Supervisor {
+export function superviseWorkers (count: number, log: ServiceLog): Supervisor {
   cluster.schedulingPolicy = cluster.SCHED_RR
   const countRequest = requestCounts()
   const died: number[] = []

@@ -51,6 +51,8 @@ export function logStream (isShared = false) {
 /** Lines of a process that serves no requests itself. */
 export const serviceLog = (stream: ReturnType<typeof logStream>, level: string): Logger => pino({ level, base: null, serializers: logSerializers }, stream)
 
+export type ServiceLog = ReturnType<typeof serviceLog>
+
 /** Resolves once every line is out; what nobody has read after a second is given up, or it would hold up the exit for ever. */
 export function drained (stream: ReturnType<typeof logStream>): Promise<void> {
   return new Promise(resolve => {
