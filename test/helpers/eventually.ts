@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 
-const patienceMs = 20_000
-
 /** Asks until the answer is yes. */
-export async function eventually (what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+export async function eventually (what: string, isSo: () => boolean | Promise<boolean>, patienceMs = 20_000): Promise<void> {
   for (const deadline = Date.now() + patienceMs; !await isSo();) {
     assert(Date.now() < deadline, `never happened: ${what}`)
     await new Promise(resolve => setTimeout(resolve, 10))

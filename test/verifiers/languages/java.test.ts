@@ -35,7 +35,7 @@ async function startSpring (t: Teardown, yaml: string): Promise<Verifier> {
     await ended
   })
   const ask = (token: string) => fetch(`http://127.0.0.1:${port}/hello`, { headers: { authorization: `Bearer ${token}` } })
-  await eventually('Spring answers', () => child.exitCode !== null || ask('x').then(() => true, () => false))
+  await eventually('Spring answers', () => child.exitCode !== null || ask('x').then(() => true, () => false), 120_000)
   return async token => {
     const answer = await ask(token)
     if (answer.status === 401) return undefined
