@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import { randomId } from '../src/keys/randomness.ts'
 import { handstamp, open, rawTwin, signInMany, warmDataDir } from './handstamp.ts'
-import { compareCpu, median, numbersOf, ratios, type Effort } from './harness/compare.ts'
+import { compareCpu, median, noise, numbersOf, ratios, type Effort } from './harness/compare.ts'
 import { server, startContestant, type Script } from './harness/contestant.ts'
 import { get } from './harness/load.ts'
 import { capacity, type Finding } from './harness/table.ts'
@@ -45,6 +45,7 @@ export async function revoked (effort: Effort): Promise<Finding[]> {
   return ['nobody ended', '100,000 ended'].map(name => ({
     what: `/auth/me, ${name} : not asked`,
     values: ratios(measured, name, 'not asked'),
+    noise: noise(measured),
     atMost: 1.02,
     how: `CPU a request: ${micros(name)} against ${micros('not asked')} us`
   }))

@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import type { State } from '../src/state.ts'
 import { sessionText } from '../src/tokens/session-record.ts'
 import { redisServer } from '../test/helpers/redis-server.ts'
-import { answersPerSecond, compareCpu, compareP99, median, numbersOf, ratios, type Effort, type Entry } from './harness/compare.ts'
+import { answersPerSecond, compareCpu, compareP99, median, noise, numbersOf, ratios, type Effort, type Entry } from './harness/compare.ts'
 import { server } from './harness/contestant.ts'
 import type { Dialogue } from './harness/load.ts'
 import type { Finding } from './harness/table.ts'
@@ -44,6 +44,7 @@ export async function refresh (effort: Effort): Promise<Finding[]> {
       const wait = (name: string) => median(numbersOf(measured, name)).toFixed(1)
       return {
         values: ratios(measured, 'Handstamp', 'raw'),
+        noise: noise(measured),
         how: `p99: ${wait('Handstamp')} ms at ${rate} a second against ${wait('raw')} ms at ${perSecond}`
       }
     }
@@ -63,6 +64,7 @@ export async function refresh (effort: Effort): Promise<Finding[]> {
       {
         what: 'ES256 : store and signature stubbed',
         values: ratios(measured, 'Handstamp', 'stubbed'),
+        noise: noise(measured),
         atMost: 2.2,
         how: `CPU a refresh: ${cpu('Handstamp').toFixed(0)} against ${cpu('stubbed').toFixed(0)} us`
       },

@@ -1,4 +1,4 @@
-// npm run bench [-- start|me|jwks|boot|issue|memory|refresh|providers|sessions|revoked ...] [--quick]
+// npm run bench [-- start|me|jwks|boot|issue|memory|refresh|providers|sessions|revoked|workers ...] [--quick]
 import { boot } from './boot.ts'
 import type { Effort } from './harness/compare.ts'
 import { shareOneCore } from './harness/one-core.ts'
@@ -11,11 +11,12 @@ import { providers } from './providers.ts'
 import { refresh } from './refresh.ts'
 import { sessions } from './sessions.ts'
 import { start } from './start.ts'
+import { workers } from './workers.ts'
 
 type Benches = Record<string, (effort: Effort) => Promise<Finding[]>>
 
 const byClock: Benches = { boot, issue, memory, refresh }
-const byCpu: Benches = { start, providers, me, revoked, jwks, sessions }
+const byCpu: Benches = { start, providers, me, revoked, jwks, sessions, workers }
 
 const thorough: Effort = {
   rounds: 40,

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { handstamp, open, refreshing, warmDataDir } from './handstamp.ts'
-import { compareCpu, median, numbersOf, ratios, type Effort, type Entry } from './harness/compare.ts'
+import { compareCpu, median, noise, numbersOf, ratios, type Effort, type Entry } from './harness/compare.ts'
 import type { Finding } from './harness/table.ts'
 import { ada } from './servers/ada.ts'
 
@@ -25,6 +25,7 @@ export async function sessions (effort: Effort): Promise<Finding[]> {
       findings.push({
         what: `${alg}, ${store.name} : ${few.name}`,
         values: ratios(measured, store.name, few.name),
+        noise: noise(measured),
         atMost: 1.3,
         how: `CPU a refresh: ${micros(store)} against ${micros(few)} us`
       })

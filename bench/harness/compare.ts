@@ -54,7 +54,10 @@ export async function compareP99 (
     quantile(await load.sendAtRate(rates.get(name) ?? 0, seconds), 0.99))
 }
 
-/** Starts all, warms all, measures each in turn, stops all. */
+/** The first contestant, measured a second time in each round: what its two numbers differ by is the noise of the run. */
+const again = 'the first one again'
+
+/** Starts all, warms all, measures each in turn and the first one twice, stops all. */
 async function compare (
   entries: Entry[],
   rounds: number,
@@ -68,7 +71,8 @@ async function compare (
       running.push({ contestant, load: openLoad(contestant.port, requests, { status }) })
     }
     for (const { load } of running) await warmUp(load)
-    return await inTurns(running, rounds, ({ contestant }) => contestant.name, ({ contestant, load }) => measure(load, contestant))
+    const turns = [...running.map(each => ({ ...each, name: each.contestant.name })), ...running.slice(0, 1).map(first => ({ ...first, name: again }))]
+    return await inTurns(turns, rounds, ({ name }) => name, ({ contestant, load }) => measure(load, contestant))
   } finally {
     for (const { load } of running) load.close()
     for (const { contestant } of running) await contestant.stop()
@@ -95,6 +99,19 @@ export async function inTurns<Item> (
 export function ratios (measured: Measured, one: string, other: string): number[] {
   const below = numbersOf(measured, other)
   return numbersOf(measured, one).map((number, round) => number / (below[round] ?? NaN))
+}
+
+/** Round by round, the first contestant divided by itself: no difference that is smaller than these says anything. */
+export function noise (measured: Measured): number[] | undefined {
+  const [first = ''] = measured.keys()
+  return measured.has(again) ? ratios(measured, again, first) : undefined
+}
+
+/** Where the median lies with a probability of 95 %: the order statistics that enclose it, by the binomial distribution. */
+export function interval (numbers: number[]): [low: number, high: number] {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const outside = Math.max(0, Math.floor(sorted.length / 2 - 0.98 * Math.sqrt(sorted.length)))
+  return [sorted[outside] ?? NaN, sorted[sorted.length - 1 - outside] ?? NaN]
 }
 
 export function numbersOf (measured: Measured, name: string): number[] {

@@ -8,6 +8,8 @@ export interface Usage {
   /** User and system time of the whole process so far. */
   cpuMicros: number
   rss: number
+  /** CPU microseconds of each worker, where there are several. */
+  workers: number[]
 }
 
 /** A server under measurement: a process of its own, whose log goes where production's often does not: nowhere. */

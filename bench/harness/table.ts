@@ -1,4 +1,4 @@
-import { median, numbersOf, quantile, ratios, type Measured } from './compare.ts'
+import { interval, median, noise, numbersOf, ratios, type Measured } from './compare.ts'
 
 /** One promise about speed and what came of it. */
 export interface Finding {
@@ -8,6 +8,8 @@ export interface Finding {
   atLeast?: number
   atMost?: number
   unit?: string
+  /** One contestant against itself in the same run. */
+  noise?: number[] | undefined
   /** How it was measured, in a few words. */
   how: string
 }
@@ -18,6 +20,7 @@ export function capacity (measured: Measured, one: string, other: string, atLeas
   return {
     what: `${one} : ${other}`,
     values: ratios(measured, other, one),
+    noise: noise(measured),
     atLeast,
     how: `CPU a request: ${micros[0]} against ${micros[1]} us`
   }
@@ -27,19 +30,23 @@ export function table (findings: Finding[]): string {
   const rows = findings.map(finding => [
     finding.what,
     number(median(finding.values)) + (finding.unit ?? ''),
-    finding.values.length > 1 ? `${number(quantile(finding.values, 0.1))} to ${number(quantile(finding.values, 0.9))}` : '',
+    range(finding.values),
+    range(finding.noise ?? []),
     ...verdict(finding),
     finding.how
   ])
-  const lines = [['', 'median', 'p10 to p90', 'target', 'verdict', 'how'], ...rows]
+  const lines = [['', 'median', '95 % interval', 'noise', 'target', 'verdict', 'how'], ...rows]
   const widths = lines[0]?.map((_heading, column) => Math.max(...lines.map(line => line[column]?.length ?? 0))) ?? []
   return lines.map(line => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n')
 }
 
+const range = (values: number[]): string => values.length > 1 ? interval(values).map(number).join(' to ') : ''
+
+/** Missed where even the better end of the interval is beyond the limit: a median alone may lie there by chance. */
 function verdict ({ values, atLeast, atMost }: Finding): [target: string, verdict: string] {
-  const middle = median(values)
-  if (atLeast !== undefined) return [`>= ${atLeast}`, middle >= atLeast ? 'holds' : 'MISSED']
-  if (atMost !== undefined) return [`<= ${atMost}`, middle <= atMost ? 'holds' : 'MISSED']
+  const [low, high] = interval(values)
+  if (atLeast !== undefined) return [`>= ${atLeast}`, high >= atLeast ? 'holds' : 'MISSED']
+  if (atMost !== undefined) return [`<= ${atMost}`, low <= atMost ? 'holds' : 'MISSED']
   return ['', '']
 }
 
