@@ -24,6 +24,8 @@ import { signatureCheck } from './plugins/signature-check.ts'
 import { validateRequests } from './plugins/validation.ts'
 import { callbackUrl } from './providers/callback.ts'
 import { configuredProviders } from './providers/configured.ts'
+import { Connections } from './providers/connections.ts'
+import type { Names } from './providers/names.ts'
 import type { Provider } from './providers/provider.ts'
 import callback from './routes/callback.ts'
 import devRoutes from './routes/dev.ts'
@@ -49,10 +51,13 @@ export interface Surroundings {
   clock?: Clock
   /** Counts for the rate limit where several processes share it; absent: this process counts by itself. */
   countRequest?: CountRequest
+  /** How hosts of providers are found; absent: as the machine finds them. */
+  names?: Names
 }
 
 /** The whole service on one screen: what it is made of, and in what order. */
-export async function buildApp (config: Config, { log, clock = Date.now, countRequest }: Surroundings = {}): Promise<FastifyInstance> {
+export async function buildApp (config: Config, surroundings: Surroundings = {}): Promise<FastifyInstance> {
+  const { log, clock = Date.now, countRequest, names } = surroundings
   const headers = securityHeaders(config.secure)
   const app: FastifyInstance = Fastify({
     logger: log ? { level: config.logLevel, stream: log, serializers: logSerializers, base: null } : false,
@@ -103,10 +108,11 @@ export async function buildApp (config: Config, { log, clock = Date.now, countRe
   const memberships = config.recheckMembership ? new Memberships({ providers, box: secretBox(secrets, 'grants'), clock, warn }) : undefined
   const { digest: logDigest } = secretBox(secrets, 'log')
 
+  const connections = new Connections({ ...(names && { names }) })
   const dev = config.devLogin
-    ? devProvider({ publicUrl: config.publicUrl, callbackUrl: callbackUrl(config.publicUrl, 'dev'), box: flowBox, clock, warn })
+    ? devProvider({ publicUrl: config.publicUrl, callbackUrl: callbackUrl(config.publicUrl, 'dev'), box: flowBox, connections, clock, warn })
     : undefined
-  const configured = configuredProviders(config, { clock, warn, newNonce: () => randomId(16) })
+  const configured = configuredProviders(config, { clock, warn, newNonce: () => randomId(16), connections })
   for (const provider of [...configured, ...(dev ? [dev.provider] : [])]) providers.set(provider.id, provider)
 
   handleErrors(app)
@@ -148,6 +154,7 @@ export async function buildApp (config: Config, { log, clock = Date.now, countRe
 
   app.addHook('preClose', done => { stopping = true; done() })
   app.addHook('onClose', async () => {
+    connections.close()
     await dev?.close()
     await state.close()
   })

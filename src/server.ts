@@ -21,7 +21,9 @@ Configuration comes from environment variables: see the README.
 `
 
 process.umask(0o077) // what we write is for us alone
+const env = { ...process.env }
 delete process.env['DEBUG'] // simple-oauth2 prints secrets and codes under it
+delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'] // certificates are checked: config.ts says so at the start
 process.env['MSGPACKR_NATIVE_ACCELERATION_DISABLED'] = 'true' // lmdb loads it, our store does not use it
 
 type Command = (env: NodeJS.ProcessEnv, args: string[]) => Promise<number | undefined>
@@ -39,7 +41,7 @@ const [name = 'serve', ...words] = process.argv.slice(2)
 const known = words.length === 0 ? { ...withoutWords, ...withWords } : withWords
 const command = Object.hasOwn(known, name) ? known[name] : undefined
 if (command) {
-  command(process.env, words).then(code => { process.exitCode = code }, (unforeseen: unknown) => { throw unforeseen })
+  command(env, words).then(code => { process.exitCode = code }, (unforeseen: unknown) => { throw unforeseen })
 } else {
   process.stderr.write(`handstamp: no such command: ${[name, ...words].join(' ')}\n\n${usage}`)
   process.exitCode = 2

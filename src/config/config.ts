@@ -83,6 +83,9 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   if (reader.isSet('REDIS_URL') && !reader.isSet('SECRET')) {
     reader.problem('SECRET', 'is required with REDIS_URL: replicas share one secret', variables.SECRET.example)
   }
+  if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
+    warnings.push('NODE_TLS_REJECT_UNAUTHORIZED=0 is not obeyed: certificates are checked. Name your own authority with NODE_EXTRA_CA_CERTS')
+  }
   if (values.SECRET?.some(secret => new Set(secret).size < 8)) warnings.push('SECRET repeats a few characters: make one with openssl rand -hex 32')
   if (!reader.isSet('PUBLIC_URL') && values.PORT === 0) {
     warnings.push('PORT=0 takes any free port, and PUBLIC_URL is not set: browsers cannot be sent to the right address')

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { randomId } from '../keys/randomness.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import { makePrivatePem, signingKey } from '../keys/signing-key.ts'
+import type { Connections } from '../providers/connections.ts'
 import { oidc, type OidcEndpoints } from '../providers/descriptor.ts'
 import { oidcProvider } from '../providers/oidc-provider.ts'
 import type { Provider } from '../providers/provider.ts'
@@ -40,6 +41,7 @@ export interface DevProviderOptions {
   publicUrl: string
   callbackUrl: string
   box: SecretBox
+  connections: Connections
   clock: Clock
   warn: (message: string, error?: unknown) => void
 }
@@ -48,7 +50,7 @@ const clientId = 'handstamp'
 const codeSeconds = 60
 const scopes = ['openid', 'email', 'profile']
 
-export function devProvider ({ publicUrl, callbackUrl, box, clock, warn }: DevProviderOptions): DevProvider {
+export function devProvider ({ publicUrl, callbackUrl, box, connections, clock, warn }: DevProviderOptions): DevProvider {
   const issuer = `${publicUrl}/auth/dev`
   const clientSecret = randomId(32)
   let backChannel: Promise<{ server: Server, endpoints: OidcEndpoints }> | undefined
@@ -114,6 +116,7 @@ export function devProvider ({ publicUrl, callbackUrl, box, clock, warn }: DevPr
       own: {},
       callbackUrl,
       loopback: true,
+      connections,
       clock,
       warn,
       endpoints: async () => (await (backChannel ??= open())).endpoints

@@ -1,31 +1,36 @@
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../stores/store.ts'
 import { callbackUrl } from './callback.ts'
+import type { Connections } from './connections.ts'
 import type { OidcDescriptor } from './descriptor.ts'
 import { Discovery } from './discovery.ts'
 import { oauth1Provider } from './oauth1-provider.ts'
 import { oauth2Provider } from './oauth2-provider.ts'
 import { oidcProvider } from './oidc-provider.ts'
+import type { Reach } from './outbound.ts'
 import type { Provider } from './provider.ts'
 
 export interface ProviderSurroundings {
   clock: Clock
   warn: (message: string, error?: unknown) => void
   newNonce: () => string
+  connections: Connections
 }
 
 /** The configured providers, in the order of the sign-in page. Nothing is asked or built before it is needed. */
-export function configuredProviders (config: Config, { clock, warn, newNonce }: ProviderSurroundings): Provider[] {
+export function configuredProviders (config: Config, { clock, warn, newNonce, connections }: ProviderSurroundings): Provider[] {
   return config.providers.map(({ descriptor, ...configured }) => {
-    const settings = { ...configured, callbackUrl: callbackUrl(config.publicUrl, configured.id), loopback: config.loopback, clock, warn }
-    if (descriptor.kind === 'oidc') return oidcProvider(descriptor, { ...settings, endpoints: endpointsOf(descriptor, config.loopback, clock) })
+    const { loopback } = config
+    const settings = { ...configured, callbackUrl: callbackUrl(config.publicUrl, configured.id), loopback, connections, clock, warn }
+    const reach: Reach = { typed: true, loopback, connections }
+    if (descriptor.kind === 'oidc') return oidcProvider(descriptor, { ...settings, endpoints: endpointsOf(descriptor, reach, clock) })
     if (descriptor.kind === 'oauth2') return oauth2Provider(descriptor, settings)
     return oauth1Provider(descriptor, { ...settings, newNonce })
   })
 }
 
-function endpointsOf ({ issuer = '', endpoints, tenantClaim }: OidcDescriptor, loopback: boolean, clock: Clock) {
+function endpointsOf ({ issuer = '', endpoints, tenantClaim }: OidcDescriptor, reach: Reach, clock: Clock) {
   const known = endpoints && { issuer, ...endpoints }
-  const discovery = new Discovery(issuer, loopback, clock, tenantClaim !== undefined)
+  const discovery = new Discovery(issuer, reach, clock, tenantClaim !== undefined)
   return async () => known ?? discovery.endpoints()
 }

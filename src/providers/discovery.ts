@@ -17,7 +17,7 @@ const asymmetric = ['RS256', 'PS256', 'ES256', 'EdDSA', 'RS384', 'RS512', 'PS384
  */
 export class Discovery {
   readonly #issuer: string
-  readonly #loopback: boolean
+  readonly #reach: Reach
   readonly #clock: Clock
   readonly #tenants: boolean
   #known: { endpoints: OidcEndpoints, at: number } | undefined
@@ -25,9 +25,9 @@ export class Discovery {
   #failure: { error: AuthError, at: number } | undefined
 
   /** @param tenants the document may name an issuer with a place for the tenant */
-  constructor (issuer: string, loopback: boolean, clock: Clock, tenants = false) {
+  constructor (issuer: string, reach: Reach, clock: Clock, tenants = false) {
     this.#issuer = issuer
-    this.#loopback = loopback
+    this.#reach = reach
     this.#clock = clock
     this.#tenants = tenants
   }
@@ -48,10 +48,9 @@ export class Discovery {
   }
 
   async #discover (): Promise<OidcEndpoints> {
-    const reach: Reach = { typed: true, loopback: this.#loopback }
     try {
-      const document = await getJson(`${this.#issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, reach)
-      const found = endpointsOf(document, this.#issuer, this.#loopback, this.#tenants)
+      const document = await getJson(`${this.#issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, this.#reach)
+      const found = endpointsOf(document, this.#issuer, this.#reach.loopback, this.#tenants)
       // The same object while it says the same: what was made of it, such as the last good keys, stays in use.
       const known = this.#known?.endpoints
       const endpoints = known && isDeepStrictEqual(found, known) ? known : found

@@ -5,7 +5,7 @@ import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
 import type { Json } from './api.ts'
 import type { TokenAuth } from './descriptor.ts'
-import { agentFor, limits, outboundHeaders, providerFailure, type Reach } from './outbound.ts'
+import { limits, outboundHeaders, providerFailure, type Reach } from './outbound.ts'
 import type { Kept } from './provider.ts'
 import { askTokenEndpoint, parseTokenDocument, tokenAnswer, type TokenAnswer } from './token-endpoint.ts'
 
@@ -129,7 +129,7 @@ async function pluginClient (options: OAuthClientOptions, secret: string): Promi
         redirect303: true,
         json: options.strictJson ? 'strict' : false,
         headers: { ...outboundHeaders, ...options.tokenHeaders },
-        agent: agentFor(options.tokenEndpoint, options.reach)
+        agent: options.reach.connections.agentFor(options.tokenEndpoint, options.reach).young
       }
     }
   } as never)

@@ -29,7 +29,8 @@ export function oauth1Provider (descriptor: OAuth1Descriptor, settings: OAuth1Se
   const { requestTokenUrl, authorizationUrl, tokenUrl, apiUrl, apiHeaders, signature: method = 'HMAC-SHA1', realm, profile } = descriptor
   const signingSecret = method === 'RSA-SHA1' ? String(own['PRIVATE_KEY']) : clientSecret
   const meant = new Set([requestTokenUrl, tokenUrl, apiUrl].map(url => new URL(url).host))
-  const reachOf = (url: string): Reach => ({ typed: meant.has(new URL(url).host), loopback: settings.loopback })
+  const { loopback, connections } = settings
+  const reachOf = (url: string): Reach => ({ typed: meant.has(new URL(url).host), loopback, connections })
 
   function signed (request: ApiRequest, more: Record<string, string>, tokenSecret: string): Record<string, string> {
     const oauth: Record<string, string> = {

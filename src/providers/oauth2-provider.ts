@@ -12,11 +12,11 @@ import { namedAs, type CallbackAnswer, type Provider, type ProviderSettings } fr
 
 /** An OAuth 2 provider that says who a person is by an API of its own. */
 export function oauth2Provider (descriptor: OAuth2Descriptor, settings: ProviderSettings): Provider {
-  const { id, clientId, clientSecret, own, loopback, clock } = settings
+  const { id, clientId, clientSecret, own, loopback, connections, clock } = settings
   const { authorizationUrl, tokenUrl, apiUrl, apiHeaders, apiAuth = 'bearer', tokenAuth = 'post', mintSecret, handsBack = [], profile } = descriptor
   // Addresses from answers may lead anywhere; those of the descriptor and of the operator are meant.
   const meant = new Set([tokenUrl, apiUrl].map(url => new URL(url).host))
-  const reachOf = (url: string): Reach => ({ typed: meant.has(new URL(url).host), loopback })
+  const reachOf = (url: string): Reach => ({ typed: meant.has(new URL(url).host), loopback, connections })
   const [apiWay, apiWord = ''] = apiAuth.split(':', 2)
 
   let connected: Promise<OAuthClient> | undefined

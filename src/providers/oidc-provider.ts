@@ -30,7 +30,8 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
   const typedHost = descriptor.issuer && new URL(descriptor.issuer).host
   const reachOf = (url: string): Reach => ({
     typed: Boolean(descriptor.endpoints) || new URL(url).host === typedHost,
-    loopback: settings.loopback
+    loopback: settings.loopback,
+    connections: settings.connections
   })
   let connection: Promise<Connection> | undefined
   let connectedTo: OidcEndpoints | undefined

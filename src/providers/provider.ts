@@ -1,4 +1,5 @@
 import type { Clock } from '../stores/store.ts'
+import type { Connections } from './connections.ts'
 
 /** Who a provider says somebody is, in our words. Nothing in it has passed our policy yet. */
 export interface Identity {
@@ -103,6 +104,7 @@ export interface ProviderSettings {
   callbackUrl: string
   /** PUBLIC_URL is loopback */
   loopback: boolean
+  connections: Connections
   clock: Clock
   warn: (message: string, error?: unknown) => void
 }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import { buildApp } from '../../src/app.ts'
+import { buildApp, type Surroundings } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import type { Environment } from '../../src/config/environment.ts'
 import { catalogue, type Catalogue } from '../../src/providers/index.ts'
@@ -34,7 +34,7 @@ export function temporaryFolder (t: Teardown): string {
  * The service as an operator configures it, not listening: drive it by `app.inject`. Rate limits are off unless asked for.
  * `more` are providers besides those of the catalogue.
  */
-export async function buildTestApp (t: Teardown, env: Environment = {}, more: Catalogue = {}): Promise<TestApp> {
+export async function buildTestApp (t: Teardown, env: Environment = {}, more: Catalogue = {}, surroundings: Surroundings = {}): Promise<TestApp> {
   const dataDir = env['DATA_DIR'] ?? temporaryFolder(t)
   const lines: string[] = []
   let traveled = 0
@@ -43,7 +43,8 @@ export async function buildTestApp (t: Teardown, env: Environment = {}, more: Ca
   const config = loadConfig({ ...usual, ...env }, undefined, { ...catalogue, ...more })
   const app = await buildApp(config, {
     log: { write: line => { lines.push(line) } },
-    clock: () => Date.now() + traveled * 1000
+    clock: () => Date.now() + traveled * 1000,
+    ...surroundings
   })
   t.teardown(() => app.close())
   await app.ready()

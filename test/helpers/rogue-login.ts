@@ -1,3 +1,4 @@
+import type { Surroundings } from '../../src/app.ts'
 import type { Environment } from '../../src/config/environment.ts'
 import { buildTestApp, type Teardown, type TestApp } from './app.ts'
 import { Browser, type Page } from './browser.ts'
@@ -9,9 +10,9 @@ export interface RogueScene extends TestApp {
   browser: Browser
 }
 
-export async function rogueScene (t: Teardown, env: Environment = {}, rogue?: RogueProvider): Promise<RogueScene> {
+export async function rogueScene (t: Teardown, env: Environment = {}, rogue?: RogueProvider, surroundings: Surroundings = {}): Promise<RogueScene> {
   const provider = rogue ?? await rogueProvider(t)
-  const built = await buildTestApp(t, { ...provider.env, SIGNING_ALG: 'ES256', ...env }) // the key that is quickest to make
+  const built = await buildTestApp(t, { ...provider.env, SIGNING_ALG: 'ES256', ...env }, {}, surroundings) // the key that is quickest to make
   const travel = (seconds: number) => {
     built.travel(seconds)
     provider.travel(seconds)

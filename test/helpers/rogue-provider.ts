@@ -29,6 +29,8 @@ export interface RogueProvider {
   requests: string[]
   /** The headers of these requests. */
   headers: IncomingHttpHeaders[]
+  /** How many connections were opened to it. */
+  connections: number
   /** The forms the token endpoint received. */
   tokenForms: URLSearchParams[]
   /** Takes what the browser was sent here with and gives the callback's query; its code stands for its nonce and these claims. */
@@ -71,6 +73,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
     handlers: {},
     requests: [],
     headers: [],
+    connections: 0,
     tokenForms: [],
     consent (authorizationUrl, claims = {}) {
       const { searchParams } = new URL(authorizationUrl)
@@ -137,6 +140,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
       else json(response, { error: 'not found' }, 404)
     })
   })
+  server.on('connection', () => { rogue.connections++ })
   const listen = (port: number) => new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   await listen(0)
   rogue.issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -7,6 +7,7 @@ import { variable } from '../../src/config/variables.ts'
 import * as read from '../../src/config/values.ts'
 import { AuthError } from '../../src/errors.ts'
 import { configuredProviders } from '../../src/providers/configured.ts'
+import { Connections } from '../../src/providers/connections.ts'
 import { oauth1, oauth2, oidc, type Descriptor, type TokenAuth } from '../../src/providers/descriptor.ts'
 import { catalogue } from '../../src/providers/index.ts'
 import type { Grant, Provider } from '../../src/providers/provider.ts'
@@ -186,7 +187,7 @@ t.test('an address that an answer leads to is called only where anybody may be',
 /** The configured provider itself: what sessions will call. */
 function providerOf (env: Record<string, string>, more: Record<string, Descriptor>, now: () => number) {
   const config = loadConfig(env, undefined, { ...catalogue, ...more })
-  const [provider] = configuredProviders(config, { clock: now, warn: () => {}, newNonce: () => Math.random().toString(36) })
+  const [provider] = configuredProviders(config, { clock: now, warn: () => {}, newNonce: () => Math.random().toString(36), connections: new Connections() })
   if (!provider) throw new Error('nothing is configured')
   return provider
 }

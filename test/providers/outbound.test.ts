@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
+import { addressAllowed } from '../../src/providers/addresses.ts'
 import type { Teardown } from '../helpers/app.ts'
 import { callbackOf, outcome, rogueScene, type RogueScene } from '../helpers/rogue-login.ts'
 import { rogueProvider, type RogueProvider } from '../helpers/rogue-provider.ts'
@@ -103,6 +104,7 @@ t.test('every call says who we are and carries nothing of the browser', async t 
   t.same(scene.rogue.requests, endpoints)
   for (const headers of scene.rogue.headers) {
     t.match(headers, { 'user-agent': 'handstamp', 'accept-encoding': 'identity', accept: 'application/json' })
+    t.match(headers.accept, /^\*\/\*;q=0\.1, /, 'a strict server may call its JSON by another name')
     t.notMatch(Object.keys(headers).join(), /cookie|referer|forwarded|origin/)
   }
 })
@@ -126,7 +128,10 @@ const insideAddresses = [
   '10.0.0.1', '10.255.255.255', '172.16.0.1', '172.31.255.255', '192.168.0.1', '169.254.169.254', '169.254.0.1', '100.64.0.1', '100.127.255.255',
   '0.0.0.0', '0.1.2.3', '192.0.0.192', '198.18.0.1', '224.0.0.1', '239.255.255.255', '240.0.0.1', '255.255.255.255', '10.1', '012.0.0.1', '0xa000001',
   '167772161', '[::]', '[fc00::1]', '[fdff::1]', '[fd00:ec2::254]', '[fe80::1]', '[febf::1]', '[ff02::1]', '[::ffff:10.0.0.1]', '[::ffff:a00:1]',
-  '[::ffff:169.254.169.254]', '[0:0:0:0:0:ffff:c0a8:1]', '[64:ff9b::a00:1]', '[2002:a00:1::1]'
+  '[::ffff:169.254.169.254]', '[0:0:0:0:0:ffff:c0a8:1]', '[64:ff9b::a00:1]', '[2002:a00:1::1]',
+  '168.63.129.16', '100.100.100.200', '192.0.2.1', '192.88.99.1', '198.51.100.1', '203.0.113.1', '[64:ff9b:1::a00:1]', '[64:ff9b::a9fe:a9fe]',
+  '[::a00:1]', '[::ffff:0:a00:1]', '[fec0::1]', '[feff::1]', '[100::1]', '[100:0:0:1::1]', '[2001::1]', '[2001:10::1]', '[2001:db8::1]', '[3fff::1]',
+  '[5f00::1]', '[fd20:ce::254]', '[fe80::a9fe:a9fe]'
 ]
 
 t.test('R18 endpoints that a provider names are not on the inside of our network, in any spelling', async t => {
@@ -145,7 +150,9 @@ t.test('R18 endpoints that a provider names are not on the inside of our network
 })
 
 t.test('R18 the addresses of a cloud\'s metadata are refused even where the operator typed them', async t => {
-  const issuers = ['https://169.254.169.254', 'https://169.254.170.2', 'https://[fd00:ec2::254]', 'https://[::ffff:169.254.169.254]', 'https://2852039166']
+  const issuers = ['https://169.254.169.254', 'https://169.254.170.2', 'https://[fd00:ec2::254]', 'https://[::ffff:169.254.169.254]', 'https://2852039166',
+    'https://168.63.129.16', 'https://100.100.100.200', 'https://[64:ff9b::a9fe:a9fe]', 'https://[64:ff9b::a83f:8110]', 'https://[::a9fe:a9fe]',
+    'https://[2002:a9fe:a9fe::1]', 'https://[fd20:ce::254]', 'https://[fe80::a9fe:a9fe]']
   const { ids, scene } = await manyProviders(t, issuers.length, issuers)
   for (const id of ids) {
     const from = scene.log().length
@@ -153,6 +160,15 @@ t.test('R18 the addresses of a cloud\'s metadata are refused even where the oper
     t.equal(refused.status, 503, id)
     t.match(scene.log().slice(from), 'EADDRREFUSED', id)
   }
+})
+
+t.test('R18 a public IPv4 address that IPv6 translates to counts as itself, and an inside one as well', async t => {
+  const learned = { typed: false, loopback: false }
+  for (const address of ['8.8.8.8', '2606:4700::1111', '64:ff9b::808:808', '192.0.1.1', '100.63.255.255', '172.32.0.1']) {
+    t.ok(addressAllowed(address, learned), address)
+  }
+  for (const address of ['64:ff9b::a00:1', 'fe80::1%eth0', '::1', '127.0.0.1', '64:ff9b::7f00:1']) t.notOk(addressAllowed(address, learned), address)
+  t.ok(addressAllowed('fe80::1%eth0', { typed: true, loopback: false }))
 })
 
 t.test('R18 other ports of this machine are fine while PUBLIC_URL is on it', async t => {

@@ -44,7 +44,7 @@ const provider = (id: string, issuer: string) => ({
   [`OIDC_${id}_CLIENT_SECRET`]: 'secret'
 })
 
-t.test('L09 a provider whose certificate does not hold is refused, one whose does is not', async t => {
+t.test('L09 a provider whose certificate does not hold is refused whatever Node is told, one whose does is not', async t => {
   const good = await tlsProvider(certificate({ hosts: ['localhost'], by: authority }))
   const expired = await tlsProvider(certificate({ hosts: ['localhost'], by: authority, days: -2 }))
   const selfSigned = await tlsProvider(certificate({ hosts: ['localhost'] }))
@@ -52,6 +52,7 @@ t.test('L09 a provider whose certificate does not hold is refused, one whose doe
   const silent = await listening(createServer(socket => { socket.on('error', () => {}) }))
   const child = await serve(t, {
     NODE_EXTRA_CA_CERTS: trusted,
+    NODE_TLS_REJECT_UNAUTHORIZED: '0',
     OIDC_PROVIDERS: 'good,mismatch,expired,self,foreign,silent',
     ...provider('GOOD', `https://localhost:${good.port}`),
     ...provider('MISMATCH', `https://127.0.0.1:${good.port}`),
@@ -77,6 +78,7 @@ t.test('L09 a provider whose certificate does not hold is refused, one whose doe
     t.notMatch(body, /cert/i, id)
     await eventually(`${id}: the log says why`, () => child.stdout().includes(reason))
   }
+  t.match(child.stdout(), 'NODE_TLS_REJECT_UNAUTHORIZED=0 is not obeyed')
   t.equal(expired.requests.length + selfSigned.requests.length + foreign.requests.length, 0)
 
   const from = Date.now()
@@ -106,4 +108,38 @@ t.test('R18 a live service goes where its operator said, on this machine too, an
   }
   await eventually('the log says why', () => child.stdout().includes('EADDRREFUSED'))
   t.same(inside.requests, [])
+})
+
+t.test('TLS connections to a provider are kept, and a new one resumes the session of the last', async t => {
+  const handshakes: boolean[] = []
+  const answers: Record<string, object> = {
+    '/token': { access_token: 'x', token_type: 'Bearer' },
+    '/me': { id: 7, email: 'ada@example.com', email_verified: true }
+  }
+  const server = createTlsServer(certificate({ hosts: ['localhost'], by: authority }), ({ url = '' }, response) => {
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(answers[url]))
+  })
+  server.on('secureConnection', socket => { handshakes.push(socket.isSessionReused()) })
+  t.teardown(() => server.closeAllConnections())
+  const provider = `https://localhost:${await listening(server)}`
+  const child = await serve(t, {
+    NODE_EXTRA_CA_CERTS: trusted,
+    OAUTH2_PROVIDERS: 'kept',
+    OAUTH2_KEPT_AUTHORIZATION_URL: `${provider}/authorize`,
+    OAUTH2_KEPT_TOKEN_URL: `${provider}/token`,
+    OAUTH2_KEPT_PROFILE_URL: `${provider}/me`,
+    OAUTH2_KEPT_CLIENT_ID: 'id',
+    OAUTH2_KEPT_CLIENT_SECRET: 'secret'
+  })
+  const login = async () => {
+    const start = await fetch(`${child.url}/auth/kept`, { redirect: 'manual' })
+    const state = new URL(String(start.headers.get('location'))).searchParams.get('state')
+    const [cookie = ''] = String(start.headers.get('set-cookie')).split(';')
+    return (await fetch(`${child.url}/auth/kept/callback?code=x&state=${state}`, { headers: { cookie, accept: 'application/json' } })).status
+  }
+  for (let time = 0; time < 20; time++) t.equal(await login(), 200)
+  t.same(handshakes, [false])
+  server.closeAllConnections()
+  t.equal(await login(), 200)
+  t.same(handshakes, [false, true])
 })
