@@ -5,7 +5,7 @@ import t from 'tap'
 import { freePort, temporaryFolder, type Teardown } from '../../helpers/app.ts'
 import { eventually } from '../../helpers/eventually.ts'
 import { filledIn, snippetsOf, snippetWith } from '../snippets.ts'
-import { judge, startIssuer, type Verifier } from '../tokens.ts'
+import { email, judge, startIssuer, type Verifier } from '../tokens.ts'
 import { runTool, sources } from './program.ts'
 
 const page = 'docs/verify-tokens.md'
@@ -55,3 +55,11 @@ for (const [index, what] of ['by the issuer', 'by the address of the keys'].entr
     await judge(t, issuer, await startSpring(t, yaml))
   })
 }
+
+t.test('by the address of the keys Spring takes another algorithm only where it is told', async t => {
+  const issuer = await startIssuer(t, { SIGNING_ALG: 'ES256' })
+  const yaml = filledIn(String(configurations[1]), issuer.url).replace('http://handstamp:3000', issuer.url)
+  const token = await issuer.token()
+  t.equal(await (await startSpring(t, yaml))(token), undefined)
+  t.equal(await (await startSpring(t, yaml.replace('jws-algorithms: RS256', 'jws-algorithms: ES256')))(token), email)
+})
