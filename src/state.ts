@@ -37,6 +37,8 @@ export interface StateOptions {
   admits?: (identity: AdmittedIdentity) => boolean
   /** Whether a person still belongs (login/memberships.ts). */
   recheck?: (provider: string, grant: string | undefined) => Promise<string | undefined>
+  /** Waits for so many milliseconds; absent: by the clock of the process. */
+  wait?: (ms: number) => Promise<unknown>
   /** For the log. An error that is over is reported without one. */
   onStore?: (error?: unknown) => void
   onProblem: (message: string, error: unknown) => void
@@ -51,7 +53,7 @@ const operatorNewsSeconds = 3_600
 
 /** @throws StoreError for a store that cannot serve, Error for keys of another secret */
 export async function openState (config: Config, options: StateOptions): Promise<State> {
-  const { clock, joins = false, admits = () => true, recheck, onStore, onProblem, onEvent } = options
+  const { clock, joins = false, admits = () => true, recheck, wait, onStore, onProblem, onEvent } = options
   const secrets = config.secrets ?? [joins ? foundSecret(config.dataDir) : keptSecret(config.dataDir)]
   const store = await openStore(config, clock, onStore)
   try {
@@ -84,7 +86,8 @@ export async function openState (config: Config, options: StateOptions): Promise
       config,
       clock,
       admits,
-      ...(recheck && { recheck })
+      ...(recheck && { recheck }),
+      ...(wait && { wait })
     })
     let isFollowing = false
     const heard = new Set<string>() // some news comes twice

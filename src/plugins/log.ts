@@ -86,7 +86,7 @@ export function logRequests (app: FastifyInstance): void {
 }
 
 /** What an operator must be able to look up later. Emails are digests, so that a log is no list of addresses. */
-export type AuditEvent = 'login_succeeded' | 'login_failed' | 'logged_out' | 'session_ended' | 'refresh_token_reused'
+export type AuditEvent = 'login_succeeded' | 'login_failed' | 'logged_out' | 'session_ended' | 'refresh_repeated' | 'refresh_token_reused'
 
 /** Writes an audit line for what a request did; `facts` are for an operator and hold nothing secret. */
 export function audit (request: FastifyRequest, event: AuditEvent, facts: Record<string, unknown>): void {

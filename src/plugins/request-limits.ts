@@ -19,6 +19,8 @@ declare module 'fastify' {
     neverLate?: boolean
     /** Counted with all routes of this group. */
     rateGroup?: RateGroup
+    /** Counts only requests that say yes. */
+    countsIf?: (request: FastifyRequest) => boolean
   }
 }
 
@@ -76,9 +78,10 @@ export function rateLimits (app: FastifyInstance, perMinute: number, countReques
   let warned = false
 
   app.addHook('onRoute', route => {
-    const group = route.config?.rateGroup
+    const { rateGroup: group, countsIf } = route.config ?? {}
     if (!group) return
     route.onRequest = [...[route.onRequest ?? []].flat(), (request, _reply, done) => {
+      if (countsIf && !countsIf(request)) return done()
       if (!warned && request.headers['x-forwarded-for'] !== undefined && request.ip === request.socket.remoteAddress) {
         warned = true
         app.log.warn('a proxy that TRUST_PROXY does not name forwards requests: all its users share one rate limit')

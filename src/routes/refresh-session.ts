@@ -24,6 +24,8 @@ export async function refreshSession (
 ): Promise<IssuedToken> {
   try {
     const refreshed = await sessions.refresh(refreshToken)
+    const { id: sid, identity: { provider }, repeated } = refreshed
+    if (repeated) audit(request, 'refresh_repeated', { sid, provider })
     const issued = await orEnd(refreshed, sessions, () => accessTokens.issue(refreshed))
     cookies.set(reply, issued, refreshed)
     return issued

@@ -18,3 +18,16 @@ export function refuseCrossSite ({ headers }: FastifyRequest, trusted: Set<strin
     : trusted.has(origin)
   if (!ours) throw new AuthError('cross_site_request')
 }
+
+/**
+ * Whether a page of ours or of a trusted origin sent the browser here, or the person did. Any other page may stop the
+ * navigation before its answer has come, and what a cookie was traded for would be lost. Browsers without fetch metadata
+ * are told by their Referer alone.
+ */
+export function isFriendlyNavigation ({ headers }: FastifyRequest, trusted: Set<string>): boolean {
+  const { referer, 'sec-fetch-site': site } = headers
+  if (site === 'same-origin' || site === 'none') return true
+  if (site === 'cross-site') return false
+  if (referer === undefined) return site === undefined
+  return URL.canParse(referer) && trusted.has(new URL(referer).origin)
+}

@@ -36,7 +36,7 @@ const refreshSchema = {
   tags: ['session'],
   summary: 'A new access token for the session',
   description: 'By the refresh cookie, which changes at every use. A token that was used before ends its session, but the one ' +
-    'just before still gets the same successor for ten seconds: answers get lost, and tabs race.',
+    'just before still gets the same successor for ten seconds, as tabs race, and later twice in 24 hours, as answers get lost.',
   security: [{ refresh: [] }],
   response: {
     200: jsonBody('The cookies are set as well', 'TokenResponse'),

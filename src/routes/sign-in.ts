@@ -3,13 +3,16 @@ import { AuthError } from '../errors.ts'
 import { returnToOf, withReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import { accountPage } from '../pages/account.ts'
 import { pageHeaders } from '../pages/layout.ts'
+import { reloadHeaders, reloadPage } from '../pages/reload.ts'
 import { signInPage } from '../pages/sign-in.ts'
+import { counted } from '../plugins/request-limits.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
 import { isAhead } from './navigation.ts'
 import { refreshSession, type RefreshOptions } from './refresh-session.ts'
 import type { RoutePlugin } from './route-plugin.ts'
+import { isFriendlyNavigation, trustedOrigins } from './same-site.ts'
 import { noBody, pageBody, problems } from './schemas.ts'
 
 export interface SignInOptions extends RefreshOptions {
@@ -22,9 +25,14 @@ const signInSchema = {
   operationId: 'signInPage',
   tags: ['pages'],
   summary: 'The sign-in page',
-  description: 'The configured providers as plain links. A live session is refreshed, and whoever has one goes straight on.',
+  description: 'The configured providers as plain links. A live session is refreshed, and whoever has one goes straight on. ' +
+    'Another site that sends the browser here refreshes nothing: where that is needed, the page loads itself once more.',
   querystring: { type: 'object', properties: { return_to: { type: 'string' } } },
-  response: { 200: pageBody('The page'), 303: noBody('Signed in: on to return_to'), ...problems({ 400: 'invalid_return_to' }) }
+  response: {
+    200: pageBody('The page'),
+    303: noBody('Signed in: on to return_to'),
+    ...problems({ 400: 'invalid_return_to', 429: 'rate_limited: only with a refresh cookie' })
+  }
 } as const
 
 const providersSchema = {
@@ -60,11 +68,19 @@ const accountSchema = {
 /** What people see before and after a login. */
 const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: rules, verifier, ...refreshing }) => {
   const { sessions, cookies } = refreshing
-  app.get('/login', { schema: signInSchema, config: { page: true } }, async (request, reply) => {
+  const trusted = trustedOrigins(rules)
+  const hasRefreshToken = (request: FastifyRequest) => cookies.readRefresh(request) !== undefined
+  const loginConfig = { page: true, ...counted('tokens'), countsIf: hasRefreshToken }
+
+  app.get('/login', { schema: signInSchema, config: loginConfig }, async (request, reply) => {
     const returnTo = returnToOf(request.query.return_to, rules)
-    reply.header('vary', 'Cookie')
-    const resumed = await resume(request, reply)
+    reply.header('vary', 'Cookie, Sec-Fetch-Site')
+    const isFriendly = isFriendlyNavigation(request, trusted)
+    const resumed = isFriendly ? await resume(request, reply) : undefined
     if (resumed ?? signedIn(cookies.read(request))) return reply.redirect(returnTo ?? rules.fallback, 303)
+    if (!isFriendly && hasRefreshToken(request) && !isAhead(request)) {
+      return reply.headers(reloadHeaders()).send(reloadPage(withReturnTo('/auth/login', returnTo)))
+    }
 
     const choices = [...providers.values()].map(({ id, name }) => ({ name, url: withReturnTo(`/auth/${id}`, returnTo) }))
     return reply.headers(pageHeaders()).send(signInPage(choices))

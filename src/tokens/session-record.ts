@@ -16,6 +16,8 @@ export interface SessionRecord {
   statusIndex?: number
   /** The provider's own tokens, sealed, where a membership is checked again. */
   grant?: string
+  /** When a predecessor got its successor after its grace (Rotation), oldest first, with thousandths. */
+  repeats?: number[]
   /** What a later version wrote behind it. */
   rest: unknown[]
 }
@@ -31,7 +33,8 @@ type Generation = Pick<SessionRecord, 'generation' | 'tokenHash'>
 const version = 1
 
 type Row = [startedAt: number, device: number, provider: string, subject: string, email: string, vouched?: number,
-  name?: string, picture?: string, hd?: string, statusIndex?: number, grant?: string, ...rest: unknown[]]
+  name?: string, picture?: string, hd?: string, statusIndex?: number, grant?: string, repeats?: number[] | '',
+  ...rest: unknown[]]
 
 /** What the first line starts with while this is the generation: a refresh swaps that line and leaves the other alone. */
 export const lineStart = ({ generation, tokenHash }: Generation): string => `${version} ${generation} ${tokenHash} `
@@ -40,9 +43,9 @@ export const lineOf = (generation: Generation, rotatedAt: number): string => lin
 
 /** Two short lines, as there may be millions. A later version adds members at the end, which this one keeps as they are. */
 export function sessionText (record: SessionRecord): string {
-  const { rotatedAt, startedAt, device, identity, statusIndex = 0, grant = '', rest } = record
+  const { rotatedAt, startedAt, device, identity, statusIndex = 0, grant = '', repeats = '', rest } = record
   const { provider, subject, email, domainVouched, name = '', picture = '', hd = '' } = identity
-  const row: Row = [startedAt, device, provider, subject, email, domainVouched ? 1 : 0, name, picture, hd, statusIndex, grant, ...rest]
+  const row: Row = [startedAt, device, provider, subject, email, domainVouched ? 1 : 0, name, picture, hd, statusIndex, grant, repeats, ...rest]
   while (row.at(-1) === '' || row.at(-1) === 0) row.pop()
   return `${lineOf(record, rotatedAt)}\n${JSON.stringify(row)}`
 }
@@ -52,7 +55,7 @@ export function recordOf (text: string): SessionRecord | undefined {
   const end = text.indexOf('\n')
   const [found, generation, tokenHash = '', rotatedAt] = text.slice(0, end).split(' ')
   if (Number(found) !== version) return undefined
-  const [startedAt, device, provider, subject, email, vouched, name, picture, hd, statusIndex, grant, ...rest] = JSON.parse(text.slice(end)) as Row
+  const [startedAt, device, provider, subject, email, vouched, name, picture, hd, statusIndex, grant, repeats, ...rest] = JSON.parse(text.slice(end)) as Row
   // Member by member: to spread what may be missing would take longer than all the rest, at every refresh.
   const identity: AdmittedIdentity = { provider, subject, email, emailVerified: true, domainVouched: vouched === 1 }
   if (name) identity.name = name
@@ -61,5 +64,6 @@ export function recordOf (text: string): SessionRecord | undefined {
   const record: SessionRecord = { generation: Number(generation), tokenHash, rotatedAt: Number(rotatedAt), startedAt, device, identity, rest }
   if (statusIndex) record.statusIndex = statusIndex
   if (grant) record.grant = grant
+  if (repeats) record.repeats = repeats
   return record
 }

@@ -23,6 +23,8 @@ export interface Session {
 /** A session with the refresh token that goes on with it. */
 export interface RefreshedSession extends Session {
   refreshToken: string
+  /** The token that was presented had been used, longer ago than tabs race: its answer was lost, or somebody has a copy. */
+  repeated?: boolean
 }
 
 /** What says how long sessions last, and which have ended. */

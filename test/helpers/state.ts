@@ -19,7 +19,7 @@ export interface TestStateOptions {
   recheck?: (provider: string, grant: string | undefined) => Promise<string | undefined>
   /** Seconds from now: its clock begins there. */
   startAt?: number
-  /** Its clock moves by its travels alone: a second may end in the middle of a test that counts them. */
+  /** Its clock moves by its travels alone: a second may end in the middle of a test that counts them. It waits for nothing. */
   still?: boolean
   /** Hears what goes wrong in the background; without it nothing may. */
   onProblem?: (message: string, error: unknown) => void
@@ -43,6 +43,7 @@ export async function openTestState (
     clock,
     ...(admits && { admits }),
     ...(recheck && { recheck }),
+    ...(still && { wait: async () => {} }),
     onProblem,
     onEvent: (event, facts) => { events.push([event, facts]) }
   })

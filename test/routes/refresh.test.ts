@@ -78,33 +78,35 @@ t.test('a refresh gives a new token of the same session, in the answer and in th
   t.not(after.jti, before.jti)
 })
 
-t.test('R47 R48 a token that was used gets the same successor for ten seconds, and ends the session afterwards', async t => {
+t.test('R47 R48 a token that was used gets the same successor for ten seconds, later twice in a day, and then ends the session', async t => {
   const { refresh, refreshToken, travel, me, log } = await scene(t)
   const first = refreshToken()
   const [one, two] = [await refresh(first), await refresh(first)]
   const successor = (answer: typeof one) => cookieLine(answer.headers, 'handstamp-refresh')?.split(';')[0]
   t.equal(successor(one), successor(two))
   t.equal((await me(two.json().access_token)).statusCode, 200)
+  t.equal(audited(log()).length, 1, 'which is nothing to remember')
 
   travel(11)
+  const repeated = [await refresh(first), await refresh(first)]
+  for (const answer of repeated) {
+    t.equal(answer.statusCode, 200)
+    t.equal(successor(answer), successor(one))
+  }
   const late = await refresh(first)
   t.match(late.json(), { status: 401, code: 'invalid_refresh_token' })
+  const facts = { ip: '127.0.0.1', provider: 'dev', sid: decodeJwt(one.json().access_token)['sid'] }
   t.match(audited(log()), [
     { audit: 'login_succeeded' },
-    {
-      audit: 'refresh_token_reused',
-      level: 40,
-      reqId: late.json().request_id,
-      ip: '127.0.0.1',
-      provider: 'dev',
-      sid: decodeJwt(one.json().access_token)['sid']
-    }
+    { audit: 'refresh_repeated', level: 30, reqId: String, ...facts },
+    { audit: 'refresh_repeated', level: 30, ...facts },
+    { audit: 'refresh_token_reused', level: 40, reqId: late.json().request_id, ...facts }
   ])
   t.match(late.headers['www-authenticate'], 'Bearer')
   for (const name of ['handstamp', 'handstamp-refresh']) t.match(cookieLine(late.headers, name), 'Max-Age=0')
   t.equal((await me(one.json().access_token)).json().code, 'revoked_token')
   t.equal((await refresh(successor(one)?.split('=')[1])).json().code, 'invalid_refresh_token')
-  t.equal(audited(log()).length, 2)
+  t.equal(audited(log()).length, 4)
 })
 
 t.test('R48 what was never issued is refused and ends nothing', async t => {
@@ -192,6 +194,102 @@ t.test('a browser that fetches ahead refreshes nothing', async t => {
   const before = refreshToken()
   t.equal((await browser.visit('/auth/login', { headers: { 'sec-purpose': 'prefetch' } })).status, 200)
   t.equal(refreshToken(), before)
+})
+
+// Another site sends the browser to the sign-in page
+
+const crossSite = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+
+t.test('R48 a navigation that another site began rotates nothing: the page loads itself once, and then goes on', async t => {
+  const { browser, travel, refreshToken, log } = await scene(t)
+  travel(3600)
+  browser.cookies.delete('handstamp') // as browsers do
+  const before = refreshToken()
+  const address = '/auth/login?return_to=%2Fpage%3Fa%3D1%26b%3D2'
+  for (let time = 0; time < 5; time++) {
+    const answer = await browser.visit(address, { headers: crossSite })
+    t.equal(answer.status, 200)
+    t.match(answer.headers, { refresh: '0', vary: 'Cookie, Sec-Fetch-Site', 'cache-control': 'no-store' })
+    t.match(answer.headers, { 'cross-origin-opener-policy': 'same-origin', 'x-frame-options': 'DENY' })
+    t.notOk(answer.headers['set-cookie'])
+    t.match(answer.body, 'href="/auth/login?return_to=%2Fpage%3Fa%3D1%26b%3D2"')
+    travel(60)
+  }
+  t.equal(refreshToken(), before)
+  const again = await browser.visit(address, { headers: { ...crossSite, 'sec-fetch-site': 'same-origin' } })
+  t.same([again.status, again.headers['location'], again.headers['refresh']], [303, '/page?a=1&b=2', undefined])
+  t.not(refreshToken(), before)
+  t.equal(audited(log()).length, 1)
+})
+
+t.test('R48 who sent the browser decides: ourselves, the person and trusted origins refresh, others do not', async t => {
+  const { app, url, browser, refreshToken } = await scene(t, { ALLOWED_ORIGINS: 'https://app.example.com,https://*.preview.example.com' })
+  const friends = [
+    { 'sec-fetch-site': 'same-origin' },
+    { 'sec-fetch-site': 'none' },
+    { 'sec-fetch-site': 'same-site', referer: 'https://app.example.com/' },
+    { 'sec-fetch-site': 'none', referer: 'https://evil.test/' },
+    {},
+    { referer: `${url}/auth/account` },
+    { referer: 'https://app.example.com/page' }
+  ]
+  const strangers = [
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'cross-site', referer: `${url}/` },
+    { 'sec-fetch-site': 'same-site' },
+    { 'sec-fetch-site': 'same-site', referer: 'https://evil.example.com/' },
+    { 'sec-fetch-site': 'same-site', referer: 'https://a.preview.example.com/' },
+    { 'sec-fetch-site': 'same-site', referer: 'about:blank' },
+    { 'sec-fetch-site': '' },
+    { referer: 'https://evil.test/' },
+    { referer: 'https://app.example.com.evil.test/' },
+    { referer: 'not an address' }
+  ]
+  const visit = (headers: Record<string, string>) =>
+    app.inject({ url: '/auth/login', headers: { accept: 'text/html', cookie: `handstamp-refresh=${refreshToken()}`, ...headers } })
+  for (const headers of strangers) {
+    const answer = await visit(headers)
+    t.match([answer.statusCode, answer.headers['refresh'], answer.headers['set-cookie']], [200, '0', undefined], JSON.stringify(headers))
+  }
+  for (const headers of friends) {
+    const before = refreshToken()
+    const answer = await browser.visit('/auth/login', { headers })
+    t.equal(answer.status, 303, JSON.stringify(headers))
+    t.not(refreshToken(), before)
+  }
+})
+
+t.test('R48 a navigation that another site began goes straight on with a good access cookie, and rotates nothing', async t => {
+  const { browser, refreshToken } = await scene(t)
+  const before = refreshToken()
+  const answer = await browser.visit('/auth/login?return_to=/page', { headers: crossSite })
+  t.same([answer.status, answer.headers['location']], [303, '/page'])
+  t.equal(refreshToken(), before)
+  t.notOk(answer.headers['set-cookie'])
+})
+
+t.test('R48 a navigation that another site began shows the sign-in page to whoever has no refresh cookie, or fetches ahead', async t => {
+  const { app, browser } = await scene(t)
+  const none = await app.inject({ url: '/auth/login', headers: { accept: 'text/html', ...crossSite } })
+  t.match(none.body, 'Continue with')
+  t.equal(none.headers['refresh'], undefined)
+  browser.cookies.delete('handstamp')
+  const ahead = await browser.visit('/auth/login', { headers: { ...crossSite, 'sec-purpose': 'prefetch' } })
+  t.match(ahead.body, 'Continue with')
+  t.equal(ahead.headers['refresh'], undefined)
+})
+
+t.test('the sign-in page is counted like a refresh when it brings a refresh cookie, and only then', async t => {
+  const { app, url, browser } = await scene(t, { RATE_LIMIT: '8' })
+  for (let time = 0; time < 20; time++) t.equal((await app.inject({ url: '/auth/login', headers: { accept: 'text/html' } })).statusCode, 200)
+  for (let time = 0; time < 4; time++) t.equal((await browser.visit('/auth/refresh', post)).status, 200)
+  for (let time = 0; time < 2; time++) t.equal((await browser.visit('/auth/login')).status, 303)
+  for (let time = 0; time < 2; time++) t.equal((await browser.visit('/auth/login', { headers: crossSite })).status, 303)
+  const answer = await browser.visit('/auth/login')
+  t.equal(answer.status, 429)
+  t.match(answer.headers, { 'retry-after': /^\d+$/, 'content-type': /^text\/html/ })
+  t.equal((await browser.visit('/auth/refresh', post)).status, 429)
+  t.equal((await new Browser(app, url).visit('/auth/login')).status, 200)
 })
 
 // Sessions
@@ -484,12 +582,12 @@ t.test('the sign-in page asks again where the refresh token is no good, though t
   browser.cookies.set('handstamp-refresh', 'garbage')
   const page = await browser.visit('/auth/login')
   t.equal(page.status, 200)
-  t.equal(page.headers['vary'], 'Cookie')
+  t.equal(page.headers['vary'], 'Cookie, Sec-Fetch-Site')
   t.notOk(browser.cookies.has('handstamp'), 'not sent on without what it came with')
   const { browser: other } = await scene(t)
   const on = await other.visit('/auth/login')
   t.equal(on.status, 303)
-  t.equal(on.headers['vary'], 'Cookie')
+  t.equal(on.headers['vary'], 'Cookie, Sec-Fetch-Site')
 })
 
 t.test('while the store is away, whoever is signed in passes the sign-in page with the cookies they have', async t => {

@@ -5,6 +5,7 @@ import { recordOf } from '../../src/tokens/session-record.ts'
 import { RefreshTokens, subjectIdOf } from '../../src/tokens/refresh-tokens.ts'
 import type { Environment } from '../../src/config/environment.ts'
 import type { AdmittedIdentity } from '../../src/tokens/access-tokens.ts'
+import { AuthError } from '../../src/errors.ts'
 import { StoreError } from '../../src/stores/store.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
@@ -47,9 +48,10 @@ t.test('R47 every refresh gives another token of the same session', async t => {
 t.test('R47 a token that was used before ends its session', async t => {
   const { sessions, session, first, travel, revocations, ...state } = await scene(t)
   const second = await refresh({ sessions }, first)
+  const third = await refresh({ sessions }, second)
   travel(11)
   await t.rejects(sessions.refresh(first), { ...reused, session: { id: session.id, identity: ada } })
-  await t.rejects(sessions.refresh(second), refused, 'whoever held the good one must sign in again')
+  await t.rejects(sessions.refresh(third), refused, 'whoever held the good one must sign in again')
   t.same(await live({ sessions }), [])
   t.ok(revocations.has({ sid: session.id, auth_time: session.startedAt }), 'its access tokens are refused')
   t.equal(await state.store.get(placeOf(session.id)), undefined)
@@ -69,8 +71,8 @@ t.test('R48 for ten seconds the predecessor gets the same successor, as often as
   const second = await refresh({ sessions }, first)
   for (const seconds of [0, 3, 3, 4]) {
     travel(seconds)
-    t.equal(await refresh({ sessions }, first), second)
-    t.equal((await record())?.generation, 2, 'nothing rotated')
+    t.match(await sessions.refresh(first), { refreshToken: second, repeated: undefined })
+    t.match(await record(), { generation: 2, repeats: undefined }, 'nothing rotated, and nothing is counted')
   }
   t.ok(await refresh({ sessions }, second), 'the successor is still good')
 })
@@ -79,9 +81,9 @@ t.test('R48 the ten seconds are counted from the rotation, not from the last tim
   const { sessions, first, travel } = await scene(t)
   await refresh({ sessions }, first)
   travel(9)
-  await refresh({ sessions }, first)
+  t.notOk((await sessions.refresh(first)).repeated)
   travel(2)
-  await t.rejects(sessions.refresh(first), reused)
+  t.ok((await sessions.refresh(first)).repeated)
 })
 
 t.test('R48 the ten seconds are exact, whenever in a second they begin', async t => {
@@ -90,9 +92,9 @@ t.test('R48 the ten seconds are exact, whenever in a second they begin', async t
     travel(part)
     const second = await refresh({ sessions }, first)
     travel(10)
-    t.equal(await refresh({ sessions }, first), second)
+    t.match(await sessions.refresh(first), { refreshToken: second, repeated: undefined })
     travel(0.002)
-    await t.rejects(sessions.refresh(first), reused)
+    t.match(await sessions.refresh(first), { refreshToken: second, repeated: true })
   }
 })
 
@@ -101,9 +103,9 @@ t.test('L18 the ten seconds do not run while the store is away', async t => {
   const second = await refresh({ sessions }, first)
   store.secondsAway = () => 20
   travel(30)
-  t.equal(await refresh({ sessions }, first), second)
+  t.match(await sessions.refresh(first), { refreshToken: second, repeated: undefined })
   travel(1)
-  await t.rejects(sessions.refresh(first), reused)
+  t.match(await sessions.refresh(first), { refreshToken: second, repeated: true })
 })
 
 t.test('L25 the clock of another replica may be a minute behind', async t => {
@@ -119,7 +121,99 @@ t.test('R48 L25 they do not last longer because the clock was set back', async t
   await refresh({ sessions }, first)
   travel(-3_600)
   travel(3_000)
+  t.ok((await sessions.refresh(first)).repeated)
+})
+
+t.test('R48 an answer that was lost is given once more for a day, twice in it, and the third time the session ends', async t => {
+  const { sessions, first, travel, record, now } = await scene(t)
+  const second = await refresh({ sessions }, first)
+  for (const seconds of [3_600, 60]) {
+    travel(seconds)
+    t.match(await sessions.refresh(first), { refreshToken: second, repeated: true, lastUsedAt: now() - (seconds === 60 ? 3_660 : 3_600) })
+    t.equal((await record())?.generation, 2, 'nothing rotated')
+  }
+  travel(60)
   await t.rejects(sessions.refresh(first), reused)
+  await t.rejects(sessions.refresh(second), refused)
+})
+
+t.test('R48 an answer that was lost is not given more than a day later', async t => {
+  for (const [seconds, isGood] of [[day, true], [day + 1, false]] as const) {
+    const { sessions, first, travel } = await scene(t)
+    const second = await refresh({ sessions }, first)
+    travel(seconds)
+    if (isGood) t.equal(await refresh({ sessions }, first), second)
+    else await t.rejects(sessions.refresh(first), reused)
+  }
+})
+
+t.test('R48 answers are given once more four times in a session\'s life, over all its refreshes', async t => {
+  const { sessions, first, travel, record } = await scene(t)
+  let token = first
+  for (let times = 1; times <= 4; times++) {
+    const next = await refresh({ sessions }, token)
+    travel(day / 2)
+    t.match(await sessions.refresh(token), { refreshToken: next, repeated: true })
+    token = next
+    travel(day / 2)
+    t.equal((await record())?.repeats?.length, times)
+  }
+  const last = await refresh({ sessions }, token)
+  t.equal(await refresh({ sessions }, token), last, 'the ten seconds are for everybody')
+  travel(11)
+  await t.rejects(sessions.refresh(token), reused)
+})
+
+t.test('R48 whoever comes again after an answer is counted again, and whoever comes while it is on its way is not', async t => {
+  const state = await openTestState(t)
+  const { sessions, travel, store } = state
+  const { refreshToken: first, id } = await sessions.start(ada, 0)
+  const second = await refresh(state, first)
+  travel(11)
+  const counted = async () => recordOf(await store.get(placeOf(id)) ?? '')?.repeats?.length
+  t.same(await Promise.all(Array.from({ length: 20 }, () => refresh(state, first))), Array<string>(20).fill(second))
+  t.equal(await counted(), 1, 'tabs that wake up together')
+  t.equal(await refresh(state, first), second)
+  t.equal(await counted(), 2)
+  await t.rejects(sessions.refresh(first), reused)
+})
+
+t.test('R48 a successor that is used while its predecessor comes late ends the session', async t => {
+  const { sessions, store, first, travel } = await scene(t)
+  const second = await refresh({ sessions }, first)
+  travel(11)
+  const { replace } = store
+  store.replace = async (...args) => {
+    Object.assign(store, { replace })
+    await sessions.refresh(second)
+    return replace.apply(store, args)
+  }
+  await t.rejects(sessions.refresh(first), reused)
+})
+
+t.test('R48 a session that ends while its predecessor comes late stays ended', async t => {
+  const { sessions, store, first, travel } = await scene(t)
+  await refresh({ sessions }, first)
+  travel(11)
+  const { replace } = store
+  store.replace = async (...args) => {
+    Object.assign(store, { replace })
+    await sessions.endAll('dev|7')
+    return replace.apply(store, args)
+  }
+  await t.rejects(sessions.refresh(first), refused)
+})
+
+t.test('R48 R56 whoever comes late gets past no membership either', async t => {
+  let belongs = true
+  const refusal = new AuthError('email_not_allowed')
+  const { sessions, travel } = await openTestState(t, {}, { still: true, recheck: async () => { if (!belongs) throw refusal; return undefined } })
+  const { refreshToken } = await sessions.start(ada, 0, 'grant')
+  await sessions.refresh(refreshToken)
+  belongs = false
+  travel(11)
+  await t.rejects(sessions.refresh(refreshToken), { code: 'email_not_allowed' })
+  t.same(await live({ sessions }), [])
 })
 
 t.test('R48 the one before the predecessor ends the session even within the ten seconds', async t => {
@@ -518,7 +612,7 @@ t.test('L34 what a later version adds to a record survives a refresh by this one
   const { sessions, store, first, place } = await scene(t)
   const [line = '', row = ''] = (await store.get(place) ?? '').split('\n')
   const padded = [...JSON.parse(row) as unknown[]]
-  while (padded.length < 11) padded.push(padded.length === 9 ? 0 : '')
+  while (padded.length < 12) padded.push(padded.length === 9 ? 0 : '')
   const later = JSON.stringify([...padded, 'member', { of: ['a', 'later'] }, 7])
   await store.put(place, `${line}\n${later}`)
   const second = await refresh({ sessions }, first)
@@ -534,7 +628,7 @@ t.test('L34 it survives a place in the status lists as well', async t => {
   const before = await scene(t, { DATA_DIR })
   const [line = '', row = ''] = (await before.store.get(before.place) ?? '').split('\n')
   const padded = [...JSON.parse(row) as unknown[]]
-  while (padded.length < 11) padded.push(padded.length === 9 ? 0 : '')
+  while (padded.length < 12) padded.push(padded.length === 9 ? 0 : '')
   await before.store.put(before.place, `${line}\n${JSON.stringify([...padded, 'later'])}`)
   await before.close()
   const after = await openTestState(t, { DATA_DIR, TOKEN_STATUS: 'true' })
@@ -542,6 +636,16 @@ t.test('L34 it survives a place in the status lists as well', async t => {
   t.equal(refreshed.statusIndex, 1)
   t.match(recordOf(await after.store.get(before.place) ?? 'x'), { statusIndex: 1, rest: ['later'], identity: ada })
   t.equal((await after.sessions.refresh(refreshed.refreshToken)).statusIndex, 1, 'and keeps it')
+})
+
+t.test('L34 a record whose later members this version writes in another way changes like any other', async t => {
+  const { sessions, store, first, place, travel } = await scene(t)
+  const [line = '', row = ''] = (await store.get(place) ?? '').split('\n')
+  await store.put(place, `${line}\n${JSON.stringify([...JSON.parse(row) as unknown[], null, null, null, null, null, 'later'], null, 1)}`)
+  const second = await refresh({ sessions }, first)
+  travel(11)
+  t.match(await sessions.refresh(first), { refreshToken: second, repeated: true, identity: ada })
+  t.match(recordOf(await store.get(place) ?? ''), { repeats: [Number], rest: ['later'] })
 })
 
 /** A record as a version to come may write it. */
