@@ -32,4 +32,4 @@ fi
 find_python || { echo 'python3 with PyJWT and cryptography is needed' >&2; exit 1; }
 
 npm run --silent compile
-npx --no-install tap --disable-coverage --jobs=2 --timeout=280 build/test/verifiers/languages/*.test.js
+npx --no-install tap --disable-coverage --jobs=2 --timeout=500 build/test/verifiers/languages/*.test.js
