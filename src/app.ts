@@ -108,7 +108,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   const memberships = config.recheckMembership ? new Memberships({ providers, box: secretBox(secrets, 'grants'), clock, warn }) : undefined
   const { digest: logDigest } = secretBox(secrets, 'log')
 
-  const connections = new Connections({ ...(names && { names }) })
+  const connections = new Connections({ ...(names && { names }), proxying: config.proxying })
   const dev = config.devLogin
     ? devProvider({ publicUrl: config.publicUrl, callbackUrl: callbackUrl(config.publicUrl, 'dev'), box: flowBox, connections, clock, warn })
     : undefined

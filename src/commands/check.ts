@@ -1,4 +1,4 @@
-import { loadConfig } from '../config/config.ts'
+import { loadConfig, type Config } from '../config/config.ts'
 import { ConfigError, type Environment } from '../config/environment.ts'
 import { spoken } from '../config/values.ts'
 import { callbackUrl } from '../providers/callback.ts'
@@ -28,6 +28,7 @@ export async function checkCommand (env: Environment): Promise<number> {
       ...row('who may not', emails.blocked),
       ...row('cookie for', config.cookieDomain ? [`${config.cookieDomain} and its sub-domains`] : []),
       ['behind', config.trustProxy.join(', ') || 'no proxy'],
+      ...proxyRows(config.proxying),
       ['rate limit', config.rateLimit === 0 ? 'none' : `${config.rateLimit} a minute and address`],
       ['idle connection', `closed after ${spoken(config.keepAliveSeconds)}`],
       ['log', config.logLevel],
@@ -45,6 +46,12 @@ export async function checkCommand (env: Environment): Promise<number> {
     process.stderr.write(explainProblems(error))
     return 1
   }
+}
+
+function proxyRows (proxying: Config['proxying']): Array<[string, string]> {
+  if (!proxying) return []
+  const { proxy: { address, authorization }, except } = proxying
+  return [['providers by', `the proxy ${address}${authorization ? ', with credentials' : ''}`], ...row('except', except ? [except.text] : [])]
 }
 
 /** Only where there is something to say. */

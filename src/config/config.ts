@@ -4,6 +4,7 @@ import { backdatedSeconds, reservedClaims } from '../tokens/claims.ts'
 import { ConfigError, EnvironmentReader, type Environment } from './environment.ts'
 import { catalogue } from '../providers/index.ts'
 import type { Catalogue } from '../providers/index.ts'
+import { proxyVariables, withLowerCaseProxies, type NoProxy, type Proxy } from './proxies.ts'
 import { readProviders, type ConfiguredProvider } from './providers.ts'
 import { isLoopbackHost, isLoopbackListener } from './values.ts'
 import { variables } from './variables.ts'
@@ -17,6 +18,8 @@ export interface Config {
   secure: boolean
   /** PUBLIC_URL is loopback: the dev login and http providers are possible. */
   loopback: boolean
+  /** Calls to providers go through a proxy. */
+  proxying?: { proxy: Proxy, except?: NoProxy }
   listen: { host: string, port: number }
   /** Newest first; absent: made and kept in dataDir. */
   secrets?: string[]
@@ -57,12 +60,13 @@ export interface Config {
  * @throws ConfigError with every problem at once
  */
 export function loadConfig (env: Environment, readFile?: (path: string) => string, known: Catalogue = catalogue): Config {
-  const reader = new EnvironmentReader(env, readFile)
+  const warnings: string[] = []
+  const reader = new EnvironmentReader(withLowerCaseProxies(env, warnings), readFile)
   const values = reader.all(variables)
+  const { HTTPS_PROXY: proxy, HTTP_PROXY: otherProxy, NO_PROXY: except } = reader.all(proxyVariables, '', Infinity)
   const publicUrl = values.PUBLIC_URL ?? new URL(`http://localhost:${values.PORT ?? 3000}`).origin
   const loopback = isLoopbackHost(new URL(publicUrl).hostname)
   const secure = publicUrl.startsWith('https:')
-  const warnings: string[] = []
 
   const before = reader.problems.length
   const { providers, groups } = readProviders(reader, known, { loopback, warnings })
@@ -83,6 +87,8 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   if (reader.isSet('REDIS_URL') && !reader.isSet('SECRET')) {
     reader.problem('SECRET', 'is required with REDIS_URL: replicas share one secret', variables.SECRET.example)
   }
+  const throughProxy = proxy ?? otherProxy
+  if (throughProxy) warnings.push(`calls to providers go through the proxy ${throughProxy.address}: which addresses they may lead to is its decision`)
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
     warnings.push('NODE_TLS_REJECT_UNAUTHORIZED=0 is not obeyed: certificates are checked. Name your own authority with NODE_EXTRA_CA_CERTS')
   }
@@ -132,6 +138,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
     publicUrl,
     secure,
     loopback,
+    ...(throughProxy && { proxying: { proxy: throughProxy, ...(except && { except }) } }),
     listen: { host: values.HOST, port: values.PORT },
     ...(values.SECRET && { secrets: values.SECRET }),
     dataDir: values.DATA_DIR,

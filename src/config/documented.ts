@@ -1,6 +1,7 @@
 import type { Descriptor } from '../providers/descriptor.ts'
 import { genericKinds, type GenericKind } from '../providers/generic.ts'
 import type { Catalogue } from '../providers/index.ts'
+import { proxyVariables } from './proxies.ts'
 import { instanceList } from './providers.ts'
 import { usualVariables } from './provider-variables.ts'
 import { variables, type Variable, type Variables } from './variables.ts'
@@ -21,7 +22,7 @@ export function documentedVariables (catalogue: Catalogue): Array<[name: string,
     const prefix = `${kind.toUpperCase()}_`
     return [[`${prefix}PROVIDERS`, instanceList('acme,partner')] as [string, Variable], ...prefixed(`${prefix}<ID>_`, variables)]
   })
-  return [...Object.entries<Variable>(variables), ...ofProviders, ...ofGeneric]
+  return [...Object.entries<Variable>(variables), ...Object.entries<Variable>(proxyVariables), ...ofProviders, ...ofGeneric]
 }
 
 const unusual = (descriptor: Descriptor, first: Variables): Variables => Object.fromEntries(

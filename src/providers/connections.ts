@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { addressAllowed, AddressRefused, type AddressRules } from './addresses.ts'
 import { dial, secured, type Deadline, type TlsMemory } from './dial.ts'
 import { Names } from './names.ts'
+import { proxyFor, tunnel, type Proxying } from './proxy.ts'
 
 /** To connect, in all: looking the name up, TCP, a proxy, TLS. */
 export const connectMs = 2_000
@@ -21,6 +22,8 @@ export interface Requester {
 
 export interface ConnectionsOptions {
   names?: Names
+  /** Absent: hosts are called directly. */
+  proxying?: Proxying | undefined
   /** Milliseconds of a clock that only goes forward. */
   now?: () => number
 }
@@ -28,11 +31,14 @@ export interface ConnectionsOptions {
 /** All connections to providers. They are kept for the next call to the same host, as long as it is asked under the same rules. */
 export class Connections {
   readonly #names: Names
+  readonly #proxying: Proxying | undefined
+  readonly #proxyMemory: TlsMemory = {}
   readonly #now: () => number
   readonly #agents = new Map<string, ProviderAgent>()
 
-  constructor ({ names = new Names(), now = () => performance.now() }: ConnectionsOptions = {}) {
+  constructor ({ names = new Names(), proxying, now = () => performance.now() }: ConnectionsOptions = {}) {
     this.#names = names
+    this.#proxying = proxying
     this.#now = now
   }
 
@@ -55,7 +61,10 @@ export class Connections {
 
   async #open ({ host, port, secure }: Target, rules: AddressRules, memory: TlsMemory, deadline: Deadline): Promise<Socket> {
     if (isIP(host) !== 0 && !addressAllowed(host, rules)) throw new AddressRefused(`${host} may not be called`)
-    const socket = await dial(host, port, rules, this.#names, deadline)
+    const proxy = proxyFor(host, port, this.#proxying)
+    const socket = proxy
+      ? await tunnel(host, port, proxy, this.#names, this.#proxyMemory, deadline)
+      : await dial(host, port, rules, this.#names, deadline)
     return secure ? secured(socket, host, memory, deadline) : socket
   }
 

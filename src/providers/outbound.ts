@@ -114,20 +114,18 @@ function exchange (url: string, options: RequestOptions, body: string | undefine
 
 const slow = new Set(['ETIMEDOUT', 'ETIMEOUT'])
 const unreachable = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ENODATA', 'ESERVFAIL', 'EREFUSED', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH',
-  'EPIPE', 'EADDRREFUSED'])
+  'EPIPE', 'EADDRREFUSED', 'EPROXY'])
 
 /** What went wrong between us and a provider, as a refusal; the cause is for the log alone. */
 export function providerFailure (error: unknown, timedOut = false): AuthError {
   if (error instanceof AuthError) return error
+  const { data } = error as { data?: unknown } // where the HTTP client of @fastify/oauth2 has what it met
+  if (data instanceof Error) return providerFailure(data, timedOut)
   const codes = causes(error).map(cause => String((cause as { code?: unknown }).code))
   if (timedOut || codes.some(code => slow.has(code))) return new AuthError('provider_timeout', { cause: error })
   if (codes.some(code => unreachable.has(code))) return new AuthError('provider_unavailable', { cause: error })
   return new AuthError('provider_error', { cause: error })
 }
 
-/** The errors that an error stands for; `data` is where the HTTP client of @fastify/oauth2 has them. */
-function causes (error: unknown): Error[] {
-  if (!(error instanceof Error)) return []
-  const { cause, data } = error as { cause?: unknown, data?: unknown }
-  return [error, ...[cause, data].flatMap(causes)]
-}
+/** An error and what caused it. */
+const causes = (error: unknown): Error[] => error instanceof Error ? [error, ...causes(error.cause)] : []

@@ -47,6 +47,14 @@ t.test('check prints the configuration with the callback URL of each provider, a
   t.notMatch(out, /0123456789abcdef|redis-password|google-secret|acme-secret/)
 })
 
+t.test('check prints the proxy for calls to providers without its credentials', async t => {
+  const proxied = await check(t, { HTTPS_PROXY: 'http://me:proxy-password@proxy.example.com:3128', NO_PROXY: '.corp.example.com' })
+  t.match(proxied.out, /providers by +the proxy http:\/\/proxy\.example\.com:3128, with credentials\n +except +\.corp\.example\.com/)
+  t.match(proxied.out, 'Warning: calls to providers go through the proxy')
+  t.notMatch(proxied.out, /proxy-password/)
+  t.match((await check(t, { http_proxy: 'proxy.example.com:3128' })).out, /the proxy http:\/\/proxy\.example\.com:3128\n/)
+})
+
 t.test('check prints what goes without saying too', async t => {
   const { code, out } = await check(t, {})
   t.equal(code, 0)

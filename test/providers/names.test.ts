@@ -147,6 +147,8 @@ t.test('search domains count as resolv.conf(5) has it', async t => {
   await t.rejects(names.addresses('nowhere.example.com'), { code: 'ENOTFOUND' })
 
   const plain = await scene(t, { threads: 0 }, { resolver: 'domain example.com\n' })
+  const bare = new Names({ threads: 0, dns: { hostsFile: '/nowhere', resolverFile: '/nowhere', servers: [dns.address] } })
+  t.same(await bare.addresses('login.example.com'), ['192.0.2.8'], 'a machine without these files has no search domains')
   plain.dns.names = { 'login.example.com': ['192.0.2.8'] }
   t.same(await plain.names.addresses('login.example.com'), ['192.0.2.8'])
   t.same(plain.dns.questions.filter(question => question !== 'login.example.com A'), ['login.example.com AAAA'], 'a name with dots is tried as it is')
