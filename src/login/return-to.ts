@@ -37,16 +37,44 @@ export function returnToOf (wanted: string | undefined, rules: ReturnToRules): s
   return returnTo
 }
 
+const errorMembers = ['error', 'error_description', 'error_code'] as const
+type ErrorMembers = Record<typeof errorMembers[number], string>
+
+/**
+ * A target without the error of an earlier login, which a login that succeeded must not leave there, or with the error of
+ * this one. All else in it stays as it was written.
+ */
+export function withError (target: string, error?: ErrorMembers): string {
+  const [, path = '', query = '', hash = ''] = /^([^?#]*)(\?[^#]*)?(.*)$/.exec(target) ?? []
+  const given = query === '' ? [] : query.slice(1).split('&')
+  const kept = given.filter(pair => ![...new URLSearchParams(`&${pair}`).keys()].some(isErrorMember))
+  if (kept.length === given.length && !error) return target
+  const pairs = error ? [...kept, new URLSearchParams(error).toString()] : kept
+  return path + (pairs.length > 0 ? `?${pairs.join('&')}` : '') + hash
+}
+
+const isErrorMember = (name: string): boolean => (errorMembers as readonly string[]).includes(name)
+
 /** An address of ours that hands on where the login ends. */
 export const withReturnTo = (path: string, returnTo: string | undefined): string =>
   returnTo === undefined ? path : `${path}?${new URLSearchParams({ return_to: returnTo }).toString()}`
 
 /** Our own /auth/ paths do things; only these two are places to be. */
+const ownTargets = ['/auth/account', '/auth/authorize']
+
+/**
+ * Any path of our origin may be a target, however it is encoded, but those that a router in front of us or our own takes
+ * for one of ours: routers decode, resolve dots again and merge slashes.
+ */
 function isOwnTarget (pathname: string): boolean {
-  let path: string
-  try { path = decodeURIComponent(pathname) } catch { return false }
-  if (/[\x00-\x20\\]/.test(path) || path.startsWith('//')) return false
-  return !/^\/auth(\/|$)/i.test(path) || path === '/auth/account' || path === '/auth/authorize'
+  if (/%(?![0-9a-f]{2})/i.test(pathname)) return false // no valid path
+  const decoded = pathname.replace(/%([2-7][0-9a-f])/gi, (_escape, byte: string) => String.fromCharCode(parseInt(byte, 16)))
+  const segments: string[] = []
+  for (const segment of decoded.split(/[/\\]/)) {
+    if (segment === '..') segments.pop()
+    else if (segment !== '' && segment !== '.') segments.push(segment.toLowerCase())
+  }
+  return segments[0] !== 'auth' || ownTargets.includes(pathname)
 }
 
 function isAllowedOrigin (url: URL, allowedOrigins: string[]): boolean {

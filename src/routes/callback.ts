@@ -6,7 +6,7 @@ import { admitEmail } from '../login/email-policy.ts'
 import { flowSeconds, type Flow, type Flows } from '../login/flow.ts'
 import type { Memberships } from '../login/memberships.ts'
 import { maxSealedLength, type PostedAnswers } from '../login/posted-answer.ts'
-import { withReturnTo, type ReturnToRules } from '../login/return-to.ts'
+import { withError, withReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import type { Config } from '../config/config.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import { refusalOf, refuse, wantsJson } from '../plugins/error-handler.ts'
@@ -121,7 +121,7 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
     if (flow.returnTo === undefined && wantsJson(request)) {
       return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(tokenResponse(issued)))
     }
-    return reply.redirect(flow.returnTo ?? returnToRules.fallback, 303)
+    return reply.redirect(targetOf(flow), 303)
   }
 
   /** The session this browser had is out of reach now: it ends, rather than wait for its time. */
@@ -130,6 +130,9 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
     const replaced = refreshToken === undefined ? undefined : await options.sessions.endByToken(refreshToken)
     if (replaced) audit(request, 'session_ended', { sid: replaced.id, by: session.id })
   }
+
+  /** Where the person goes on, now that they are signed in. */
+  const targetOf = ({ returnTo }: Flow): string => withError(returnTo ?? returnToRules.fallback)
 
   /** RFC 9700 section 4.7: of any number of callbacks with one state, one goes on, before anything is asked outside. */
   const claim = (flow: Flow) => options.store.claim(`flows/${flow.state}`, '', flow.startedAt + flowSeconds + 60)
@@ -140,7 +143,7 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
     try {
       if (token) {
         options.verifier.verify(token)
-        return reply.redirect(flow.returnTo ?? returnToRules.fallback, 303)
+        return reply.redirect(targetOf(flow), 303)
       }
     } catch {
       // not signed in after all
@@ -171,11 +174,8 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
     flows.end(reply, flow)
     if (flow.returnTo === undefined) return refuse(request, reply, refusal, startAgain(flow))
     request.log.info({ code: refusal.code, err: refusal.cause }, 'login refused')
-    const target = new URL(flow.returnTo, returnToRules.publicUrl)
-    target.searchParams.set('error', oauthError(refusal))
-    target.searchParams.set('error_description', refusal.detail)
-    target.searchParams.set('error_code', refusal.code)
-    return reply.redirect(flow.returnTo.startsWith('/') ? target.pathname + target.search + target.hash : target.href, 303)
+    const error = { error: oauthError(refusal), error_description: refusal.detail, error_code: refusal.code }
+    return reply.redirect(withError(flow.returnTo, error), 303)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
-import { returnToOf, withReturnTo, type ReturnToRules } from '../login/return-to.ts'
+import { returnToOf, withError, withReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import { accountPage } from '../pages/account.ts'
 import { pageHeaders } from '../pages/layout.ts'
 import { reloadHeaders, reloadPage } from '../pages/reload.ts'
@@ -77,7 +77,7 @@ const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: ru
     reply.header('vary', 'Cookie, Sec-Fetch-Site')
     const isFriendly = isFriendlyNavigation(request, trusted)
     const resumed = isFriendly ? await resume(request, reply) : undefined
-    if (resumed ?? signedIn(cookies.read(request))) return reply.redirect(returnTo ?? rules.fallback, 303)
+    if (resumed ?? signedIn(cookies.read(request))) return reply.redirect(withError(returnTo ?? rules.fallback), 303)
     if (!isFriendly && hasRefreshToken(request) && !isAhead(request)) {
       return reply.headers(reloadHeaders()).send(reloadPage(withReturnTo('/auth/login', returnTo)))
     }

@@ -144,7 +144,7 @@ t.test('a failed login goes back to where it was started, in our own words', asy
     ['access_denied', 'email_not_verified', {}, () => { rogue.claims = { email_verified: false } }],
     ['server_error', 'provider_error', {}, () => { rogue.token = { access_token: '' } }]
   ]
-  for (const returnTo of ['/page?tab=1#top', 'https://app.example.com/page?tab=1#top', 'https://app.example.com/?error=old&error_code=old']) {
+  for (const returnTo of ['/page?tab=1#top', '/My%20File?a=%20b+c&error_description=old&tab=1', 'https://app.example.com/page?tab=1#top', 'https://app.example.com/?error=old&error_code=old']) {
     for (const [error, code, more, break_] of failures) {
       Object.assign(rogue, { claims: {}, token: {} })
       break_()
@@ -155,6 +155,7 @@ t.test('a failed login goes back to where it was started, in our own words', asy
       t.equal(target.origin + target.pathname + target.hash, asked.origin + asked.pathname + asked.hash)
       t.match(Object.fromEntries(target.searchParams), { error, error_code: code, error_description: refusals[code][1] })
       t.equal(target.searchParams.get('tab'), asked.searchParams.get('tab'))
+      t.equal(target.search.includes('a=%20b+c'), asked.search.includes('a=%20b+c'), 'the rest is as it was written')
       t.equal([...target.searchParams.keys()].length, new Set(target.searchParams.keys()).size, 'nothing twice')
       t.notOk(scene.browser.cookies.has('handstamp'))
     }
