@@ -1,5 +1,6 @@
 import type { Descriptor } from '../providers/descriptor.ts'
-import { genericKinds } from '../providers/generic.ts'
+import { needsSecret, withOpenidWords } from '../providers/generic.ts'
+import { emailDomains, openidVariables, vouchesFor, type OpenidValues } from './common-variables.ts'
 import * as read from './values.ts'
 import { variable, type Variables } from './variables.ts'
 
@@ -32,8 +33,9 @@ export function usualVariables (descriptor: Descriptor): Variables {
         address: true,
         read: read.issuer
       }),
-      // Whoever runs an issuer can assert any address.
-      ...(!issuer && { EMAIL_DOMAINS: genericKinds.oidc.variables.EMAIL_DOMAINS }),
+      ...(descriptor.mintSecret ? withMintedSecret() : openidVariables),
+      EMAIL_DOMAINS: emailDomains,
+      VOUCHES_FOR: vouchesFor,
       ...variables
     }
   }
@@ -52,15 +54,24 @@ export function usualVariables (descriptor: Descriptor): Variables {
     AUTHORIZATION_URL: address('Where the browser goes to sign in', authorizationUrl),
     TOKEN_URL: address('Where the code is traded', tokenUrl),
     API_URL: address('What stands before the paths of the API', apiUrl),
+    VOUCHES_FOR: vouchesFor,
     ...variables
   }
+}
+
+/** Where a key makes the client secret, there is no other use for one. */
+function withMintedSecret (): Variables {
+  const { PRIVATE_KEY: _key, KEY_ID: _id, TOKEN_AUTH, ...rest } = openidVariables
+  const description = 'How the client secret goes with the token call: `basic` or `post`'
+  return { ...rest, TOKEN_AUTH: variable({ ...TOKEN_AUTH, description, read: read.oneOf('basic', 'post') }) }
 }
 
 function clientSecret (descriptor: Descriptor): Variables {
   if (descriptor.kind !== 'oauth1' && descriptor.mintSecret) return {}
   const secret = { description: 'Its client secret', example: 's3cr3t…', secret: true, read: read.credential } as const
   const optional = descriptor.kind === 'oauth2' && descriptor.tokenAuth?.startsWith('optional:')
-  return { CLIENT_SECRET: variable(optional ? { ...secret, otherwise: 'none' } : { ...secret, otherwise: 'off', required: true }) }
+  if (optional) return { CLIENT_SECRET: variable({ ...secret, otherwise: 'none' }) }
+  return { CLIENT_SECRET: variable({ ...secret, otherwise: 'off', required: descriptor.kind === 'oidc' ? needsSecret : true }) }
 }
 
 /** The descriptor with what the operator chose: another issuer means other endpoints, to be discovered. */
@@ -68,7 +79,7 @@ export function withOperatorsWords (descriptor: Descriptor, values: Record<strin
   const fill = (url: string) => url.replace(/\{([A-Z_]+)\}/g, (place, name: string) => typeof values[name] === 'string' ? values[name] : place)
   const chosen = (name: string, usual: string) => fill(typeof values[name] === 'string' ? values[name] : usual)
   if (descriptor.kind === 'oidc') {
-    const { endpoints, ...rest } = descriptor
+    const { endpoints, ...rest } = withOpenidWords(descriptor, values as Partial<OpenidValues>) // every table has them under these types
     const usual = fill(descriptor.issuer ?? '')
     const issuer = chosen('ISSUER', usual)
     if (!endpoints || issuer !== usual) return { ...rest, issuer }

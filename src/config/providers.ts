@@ -2,6 +2,7 @@ import type { Descriptor } from '../providers/descriptor.ts'
 import { genericKinds, type GenericKind } from '../providers/generic.ts'
 import type { Catalogue } from '../providers/index.ts'
 import type { EnvironmentReader, Group } from './environment.ts'
+import { checkTogether, refuseSharedKeys, type RuledValues } from './provider-rules.ts'
 import { usualVariables, withOperatorsWords } from './provider-variables.ts'
 import * as read from './values.ts'
 import { variable, type Variables } from './variables.ts'
@@ -9,6 +10,8 @@ import { variable, type Variables } from './variables.ts'
 /** One configured provider: its descriptor with the operator's words in it, and who we are there. */
 export interface ConfiguredProvider {
   id: string
+  /** What its variables begin with. */
+  prefix: string
   name: string
   descriptor: Descriptor
   clientId: string
@@ -71,8 +74,9 @@ export function readProviders (reader: EnvironmentReader, catalogue: Catalogue, 
     groups.push({ prefix, pattern: `${prefix}<ID>_`, list, variables })
   }
 
-  const providers = places.map(place => readOne(reader, place, rules)).filter(provider => provider !== undefined)
+  const providers = places.map(place => readOne(reader, place, rules, catalogue)).filter(provider => provider !== undefined)
   refuseTwins(reader, providers, places)
+  refuseSharedKeys(reader, providers)
   warnOfUnboundEmails(places, providers, rules)
   return { providers, groups }
 }
@@ -84,7 +88,9 @@ export const instanceList = (example: string) => variable({
   read: read.providerIds
 })
 
-function readOne (reader: EnvironmentReader, place: Place, { loopback }: Rules): ConfiguredProvider | undefined {
+function readOne (
+  reader: EnvironmentReader, place: Place, { loopback }: Rules, catalogue: Catalogue
+): ConfiguredProvider | undefined {
   const { id, prefix, sure, variables, list, name, describe } = place
   const isSet = (field: string) => reader.isSet(prefix + field)
   if (!list) {
@@ -122,8 +128,10 @@ function readOne (reader: EnvironmentReader, place: Place, { loopback }: Rules):
   if (!complete || !clientId) return undefined
 
   const descriptor = describe(values, NAME)
+  checkTogether(reader, { prefix, descriptor, values }, catalogue)
   return {
     id,
+    prefix,
     name: NAME,
     descriptor,
     clientId,
@@ -134,11 +142,11 @@ function readOne (reader: EnvironmentReader, place: Place, { loopback }: Rules):
   }
 }
 
-interface KnownValues {
+interface KnownValues extends RuledValues {
   CLIENT_ID?: string
   CLIENT_SECRET?: string
   SCOPES?: string[]
-  EMAIL_DOMAINS?: string[]
+  VOUCHES_FOR?: string[]
   NAME?: string
 }
 

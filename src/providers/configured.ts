@@ -29,8 +29,9 @@ export function configuredProviders (config: Config, { clock, warn, newNonce, co
   })
 }
 
-function endpointsOf ({ issuer = '', endpoints, tenantClaim }: OidcDescriptor, reach: Reach, clock: Clock) {
-  const known = endpoints && { issuer, ...endpoints }
-  const discovery = new Discovery(issuer, reach, clock, tenantClaim !== undefined)
+function endpointsOf (descriptor: OidcDescriptor, reach: Reach, clock: Clock) {
+  const { issuer = '', endpoints, tokenAuth, idTokenAlgs } = descriptor
+  const known = endpoints && { issuer, ...endpoints, ...(tokenAuth && { tokenAuth }), ...(idTokenAlgs && { idTokenAlgs }) }
+  const discovery = new Discovery(issuer, reach, clock, descriptor)
   return async () => known ?? discovery.endpoints()
 }

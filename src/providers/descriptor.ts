@@ -1,6 +1,7 @@
 import type { Values, Variables } from '../config/variables.ts'
 import type { Api, Json } from './api.ts'
 import type { CallbackAnswer, Identity, PassedOn } from './provider.ts'
+import type { NamedTenants } from './tenants.ts'
 
 /** What every provider says about itself. `{NAME}` in a URL stands for the value of its own variable NAME. */
 interface Described<Own extends Variables> {
@@ -41,6 +42,9 @@ interface OAuth2Quirks<Own extends Variables> {
   mintSecret? (own: Values<Own>, client: { clientId: string, issuer: string, now: number }): string
 }
 
+/** RFC 6749 section 2.3.1, and for `private_key_jwt` OpenID Connect Core section 9. */
+export type OidcTokenAuth = 'basic' | 'post' | 'private_key_jwt'
+
 /** What an OpenID provider publishes about itself, as far as we use it. */
 export interface OidcEndpoints {
   /** `{tenantid}` in it stands for the tenant that an id_token is from. */
@@ -51,15 +55,23 @@ export interface OidcEndpoints {
   userinfoEndpoint?: string
   /** RFC 9207: the callback must carry `iss`. */
   sendsIssuer: boolean
-  tokenAuth: 'basic' | 'post'
-  /** The one signature algorithm we accept for id_tokens, or those a provider without RS256 offers. */
+  tokenAuth: OidcTokenAuth
+  /** The signature algorithms we accept for id_tokens: asymmetric ones, of which the key decides. */
   idTokenAlgs: string[]
+  /** Those that it accepts for `private_key_jwt`; absent: it does not say. */
+  tokenAuthAlgs?: string[]
 }
 
 export type Claims = Record<string, unknown>
 
 /** What a provider's claims say beyond the standard ones. */
 export type Refinement = Partial<Pick<Identity, 'emailVerified' | 'domainVouched' | 'hd' | 'name'>>
+
+/** What every OpenID provider's variables say beside its own ones. */
+export interface OpenidOwn {
+  ISSUER?: string
+  EMAIL_VERIFIED?: 'always'
+}
 
 interface OidcFacts<Own extends Variables> extends Described<Own>, OAuth2Quirks<Own> {
   /** Absent: every operator has another one. `_ISSUER` is required then, and there is `_EMAIL_DOMAINS`. */
@@ -70,12 +82,22 @@ interface OidcFacts<Own extends Variables> extends Described<Own>, OAuth2Quirks<
   endpoints?: Omit<OidcEndpoints, 'issuer'>
   /** The claim that fills `{tenantid}` in the issuer. */
   tenantClaim?: string
+  /** Tenants are as free with emails as other people's providers: whether the operator named one alone. */
+  isOneTenant? (named: NamedTenants): boolean
+  /** What may stand beside our client id in `aud`, where `azp` does not name us. */
+  audiences?: string[]
+  /** Counts in place of what its endpoints say. */
+  idTokenAlgs?: string[]
+  /** Counts in place of what its endpoints say. */
+  tokenAuth?: OidcTokenAuth
+  /** An email without `email_verified` counts as verified: the operator says so, for domains that are listed. */
+  trustsEmails?: true
   /** The provider is documented not to repeat the nonce in its id_tokens: PKCE alone binds the code then. */
   nonce?: false
   /** False: its userinfo says nothing about the email that its id_token does not. Always: its id_token says it in another form. */
   userinfo?: false | 'always'
   /** May refuse by throwing AuthError. */
-  refine? (claims: Claims, own: Values<Own>, answer: CallbackAnswer): Refinement
+  refine? (claims: Claims, own: Values<Own>, answer: CallbackAnswer, usual: OpenidOwn): Refinement
 }
 
 /** Who the person is, as the provider put it: judged by identify.ts, which trusts no type in it. */
@@ -108,7 +130,7 @@ type ProfileFunction<Own extends Variables, Login> = { of (api: Api, own: Values
  * Client authentication at the token endpoint: in the body, by Basic, or none. `optional:<name>`: in the body by that
  * name where the operator has a secret, and by PKCE alone where not.
  */
-export type TokenAuth = 'post' | 'basic' | 'none' | `optional:${string}`
+export type TokenAuth = OidcTokenAuth | 'none' | `optional:${string}`
 
 /** How API calls carry the person's token: `Authorization: Bearer`, with another word, or as a query parameter. */
 export type ApiAuth = 'bearer' | `scheme:${string}` | `query:${string}`

@@ -1,14 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
 import { AuthError } from '../errors.ts'
+import { idTokenAlgs as knownAlgs } from '../config/common-variables.ts'
 import { isLoopbackHost } from '../config/values.ts'
 import type { Clock } from '../stores/store.ts'
 import { getJson, type Reach } from './outbound.ts'
-import type { OidcEndpoints } from './descriptor.ts'
+import type { OidcDescriptor, OidcEndpoints, OidcTokenAuth } from './descriptor.ts'
+import { presentMembers } from './present.ts'
 import { speaksForTenants } from './tenants.ts'
 
 const freshMs = 60 * 60_000
 const pauseAfterFailureMs = 5_000
-const asymmetric = ['RS256', 'PS256', 'ES256', 'EdDSA', 'RS384', 'RS512', 'PS384', 'PS512', 'ES384', 'ES512']
+// RFC 9864 calls the EdDSA of Ed25519 by the name of its curve.
+const asymmetric = new Set<string>([...knownAlgs, 'Ed25519'])
+
+/** What of a descriptor decides over what its discovery document says. */
+export type Expectations = Pick<OidcDescriptor, 'tenantClaim' | 'pkce' | 'tokenAuth' | 'idTokenAlgs'>
 
 /**
  * The endpoints of an issuer by OpenID Connect Discovery, asked for when first needed and kept.
@@ -19,17 +25,16 @@ export class Discovery {
   readonly #issuer: string
   readonly #reach: Reach
   readonly #clock: Clock
-  readonly #tenants: boolean
+  readonly #expected: Expectations
   #known: { endpoints: OidcEndpoints, at: number } | undefined
   #asking: Promise<OidcEndpoints> | undefined
   #failure: { error: AuthError, at: number } | undefined
 
-  /** @param tenants the document may name an issuer with a place for the tenant */
-  constructor (issuer: string, reach: Reach, clock: Clock, tenants = false) {
+  constructor (issuer: string, reach: Reach, clock: Clock, expected: Expectations = {}) {
     this.#issuer = issuer
     this.#reach = reach
     this.#clock = clock
-    this.#tenants = tenants
+    this.#expected = expected
   }
 
   /** @throws AuthError provider_unavailable, provider_timeout, provider_error */
@@ -50,7 +55,7 @@ export class Discovery {
   async #discover (): Promise<OidcEndpoints> {
     try {
       const document = await getJson(`${this.#issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, this.#reach)
-      const found = endpointsOf(document, this.#issuer, this.#reach.loopback, this.#tenants)
+      const found = endpointsOf(presentMembers(document), this.#issuer, this.#reach.loopback, this.#expected)
       // The same object while it says the same: what was made of it, such as the last good keys, stays in use.
       const known = this.#known?.endpoints
       const endpoints = known && isDeepStrictEqual(found, known) ? known : found
@@ -66,9 +71,9 @@ export class Discovery {
 }
 
 /** RFC 8414 section 3.3: the document must speak for the issuer that was asked, byte for byte. */
-function endpointsOf (document: Record<string, unknown>, asked: string, loopback: boolean, tenants: boolean): OidcEndpoints {
+function endpointsOf (document: Record<string, unknown>, asked: string, loopback: boolean, expected: Expectations): OidcEndpoints {
   const issuer = document['issuer']
-  const speaks = typeof issuer === 'string' && (issuer === asked || (tenants && speaksForTenants(issuer, asked)))
+  const speaks = typeof issuer === 'string' && (issuer === asked || (expected.tenantClaim !== undefined && speaksForTenants(issuer, asked)))
   if (!speaks) throw new Error('the discovery document names another issuer')
   const endpoint = (name: string) => {
     const value = document[name]
@@ -81,11 +86,9 @@ function endpointsOf (document: Record<string, unknown>, asked: string, loopback
   const listed = (name: string) => Array.isArray(document[name]) ? document[name].map(String) : undefined
 
   const challenges = listed('code_challenge_methods_supported')
-  if (challenges && !challenges.includes('S256')) throw new Error('the provider offers PKCE without S256')
-  const auth = listed('token_endpoint_auth_methods_supported')
-  if (auth && !auth.includes('client_secret_basic') && !auth.includes('client_secret_post')) throw new Error('no client authentication in common')
-  const algs = listed('id_token_signing_alg_values_supported') ?? ['RS256']
-  const idTokenAlgs = algs.includes('RS256') ? ['RS256'] : asymmetric.filter(alg => algs.includes(alg))
+  if (expected.pkce !== false && challenges && !challenges.includes('S256')) throw new Error('the provider offers PKCE without S256')
+  const tokenAuthAlgs = listed('token_endpoint_auth_signing_alg_values_supported')
+  const idTokenAlgs = expected.idTokenAlgs ?? (listed('id_token_signing_alg_values_supported') ?? ['RS256']).filter(alg => asymmetric.has(alg))
   if (idTokenAlgs.length === 0) throw new Error('the provider signs id_tokens with nothing we accept')
 
   return {
@@ -95,7 +98,15 @@ function endpointsOf (document: Record<string, unknown>, asked: string, loopback
     jwksUri: endpoint('jwks_uri'),
     ...(document['userinfo_endpoint'] !== undefined && { userinfoEndpoint: endpoint('userinfo_endpoint') }),
     sendsIssuer: document['authorization_response_iss_parameter_supported'] === true,
-    tokenAuth: auth && !auth.includes('client_secret_basic') ? 'post' : 'basic',
-    idTokenAlgs
+    tokenAuth: expected.tokenAuth ?? tokenAuthOf(listed('token_endpoint_auth_methods_supported')),
+    idTokenAlgs,
+    ...(tokenAuthAlgs && { tokenAuthAlgs })
   }
+}
+
+/** With a secret, as that is what every client has. */
+function tokenAuthOf (offered: string[] = ['client_secret_basic']): OidcTokenAuth {
+  if (offered.includes('client_secret_basic')) return 'basic'
+  if (offered.includes('client_secret_post')) return 'post'
+  throw new Error('no client authentication in common')
 }

@@ -1,6 +1,7 @@
+import { authorizationParams, emailDomains, openidVariables, vouchesFor, type OpenidValues } from '../config/common-variables.ts'
 import { variable, type Values, type Variables } from '../config/variables.ts'
 import * as read from '../config/values.ts'
-import { oauth1, oauth2, oidc, type ApiAuth, type Descriptor } from './descriptor.ts'
+import { oauth1, oauth2, oidc, type ApiAuth, type Descriptor, type OidcDescriptor } from './descriptor.ts'
 
 /** A kind of provider that the operator describes: its variables, as `<KIND>_<ID>_<NAME>`, and what they amount to. */
 export interface GenericKind<Own extends Variables = Variables> {
@@ -14,13 +15,8 @@ const client = {
   CLIENT_ID: variable({ description: 'Client id registered there', example: 'handstamp', required: true, read: read.credential }),
   CLIENT_SECRET: variable({ description: 'Its client secret', example: 's3cr3t…', secret: true, required: true, read: read.credential }),
   NAME: variable({ description: 'Name on the sign-in page', example: 'Acme', otherwise: 'the id', read: read.text }),
-  EMAIL_DOMAINS: variable({
-    description: 'Only emails of these domains are accepted from this provider',
-    example: 'example.com',
-    otherwise: 'any domain',
-    restricts: true,
-    read: read.domains
-  })
+  EMAIL_DOMAINS: emailDomains,
+  VOUCHES_FOR: vouchesFor
 }
 
 const address = (description: string, example: string) => variable({ description, example, address: true, required: true, read: read.endpoint })
@@ -30,7 +26,7 @@ const profile = {
   SUBJECT: variable({ description: 'Dotted path to the stable id of the person in it', example: 'user.id', default: 'id', read: read.path }),
   EMAIL: variable({ description: 'Dotted path to the email', example: 'user.email', default: 'email', read: read.path }),
   EMAIL_VERIFIED: variable({
-    description: 'Dotted path to what must be `true` for the email to count; `always` trusts the provider to give out verified ones only',
+    description: 'Dotted path to what must be `true` for the email to count; `always` trusts the provider, for the emails of `_EMAIL_DOMAINS` alone',
     example: 'user.email_verified',
     default: 'email_verified',
     read: read.path
@@ -48,6 +44,24 @@ const pathsOf = (values: Values<typeof profile>) => ({
   picture: values.PICTURE_CLAIM
 })
 
+/** A client that signs with a key of its own needs no secret. */
+export const needsSecret = ({ TOKEN_AUTH }: Record<string, unknown>): boolean => TOKEN_AUTH !== 'private_key_jwt'
+
+/** The descriptor with what the operator says of an OpenID provider by the variables that all of them have. */
+export function withOpenidWords (descriptor: OidcDescriptor, values: Partial<OpenidValues>): OidcDescriptor {
+  const { AUDIENCES, ID_TOKEN_ALG, TOKEN_AUTH, PARAMS, PKCE, EMAIL_VERIFIED } = values
+  const { pkce, ...rest } = descriptor
+  return {
+    ...rest,
+    ...((PKCE === undefined ? pkce === false : PKCE === 'off') && { pkce: false }),
+    ...(AUDIENCES && { audiences: AUDIENCES }),
+    ...(ID_TOKEN_ALG && { idTokenAlgs: [ID_TOKEN_ALG] }),
+    ...(TOKEN_AUTH && { tokenAuth: TOKEN_AUTH }),
+    ...(EMAIL_VERIFIED && { trustsEmails: true }),
+    params: { ...descriptor.params, ...PARAMS }
+  }
+}
+
 /** The kinds of OIDC_PROVIDERS, OAUTH2_PROVIDERS and OAUTH1_PROVIDERS. */
 export const genericKinds = {
   oidc: kind({
@@ -60,14 +74,16 @@ export const genericKinds = {
         read: read.issuer
       }),
       ...client,
+      CLIENT_SECRET: variable({ ...client.CLIENT_SECRET, required: needsSecret }),
       SCOPES: variable({
         description: 'Scopes to ask for; `openid` and `email` belong in it',
         example: 'openid,email',
         default: 'openid,email,profile',
         read: read.openidScopes
-      })
+      }),
+      ...openidVariables
     },
-    describe: ({ ISSUER, SCOPES }, name) => oidc({ name, issuer: ISSUER, scopes: SCOPES })
+    describe: ({ ISSUER, SCOPES, ...values }, name) => withOpenidWords(oidc({ name, issuer: ISSUER, scopes: SCOPES }), values)
   }),
 
   oauth2: kind({
@@ -79,12 +95,7 @@ export const genericKinds = {
       CLIENT_SECRET: variable({ ...client.CLIENT_SECRET, required: ({ TOKEN_AUTH }) => TOKEN_AUTH !== 'none' }),
       SCOPES: variable({ description: 'Scopes to ask for', example: 'profile,email', otherwise: 'none', read: read.list }),
       SCOPE_SEPARATOR: variable({ description: 'What stands between scopes', example: ',', otherwise: 'a space', read: read.text }),
-      PARAMS: variable({
-        description: 'Further parameters of the authorization URL, a JSON object of texts',
-        example: '{"access_type":"online"}',
-        default: '{}',
-        read: read.texts
-      }),
+      PARAMS: authorizationParams,
       TOKEN_PARAMS: variable({
         description: 'Further parameters of the token call, a JSON object of texts',
         example: '{"audience":"api"}',

@@ -3,11 +3,14 @@ import { compactVerify, type CompactJWSHeaderParameters, type CryptoKey } from '
 import { AuthError } from '../errors.ts'
 import { parseStrictObject } from '../strict-json.ts'
 import type { Claims } from './descriptor.ts'
+import { presentMembers } from './present.ts'
 
 export interface IdTokenExpectations {
   /** Of the claims, as one issuer may have a tenant in it. */
   issuer: (claims: Claims) => string
   clientId: string
+  /** What may stand beside the client in `aud`. */
+  audiences: string[]
   algs: string[]
   nonce: string
   /** The provider is known not to repeat the nonce: absent will do, another one will not. */
@@ -32,7 +35,7 @@ export async function verifyIdToken (idToken: string, expected: IdTokenExpectati
   try {
     const header = checkedHeader(idToken, expected.algs)
     const payload = await verifiedPayload(idToken, header, expected)
-    const claims = parseStrictObject(payload)
+    const claims = presentMembers(parseStrictObject(payload))
     checkAudience(claims, expected)
     checkTimes(claims, expected.now)
     checkBinding(claims, header, expected)
@@ -65,12 +68,17 @@ async function verifiedPayload (idToken: string, header: CompactJWSHeaderParamet
   throw new Error('no key of the provider made this signature')
 }
 
-function checkAudience (claims: Claims, { issuer, clientId }: IdTokenExpectations): void {
+/** OpenID Connect Core 3.1.3.7, steps 2 to 5. */
+function checkAudience (claims: Claims, { issuer, clientId, audiences: known }: IdTokenExpectations): void {
   const { iss, aud, azp } = claims
   if (iss !== issuer(claims)) throw new Error('iss is another issuer')
-  const audiences = Array.isArray(aud) ? aud : [aud]
-  if (audiences.length !== 1 || audiences[0] !== clientId) throw new Error('aud is not this client alone')
+  const audiences: unknown[] = Array.isArray(aud) ? aud : [aud]
+  if (!audiences.includes(clientId)) throw new Error('aud is another client')
+  if (!audiences.every(audience => typeof audience === 'string' && audience !== '')) throw new Error('aud has what is no audience')
   if (azp !== undefined && azp !== clientId) throw new Error('azp is another client')
+  const stranger = audiences.find(audience => audience !== clientId && !known.includes(String(audience)))
+  // The provider made it for us, however many may read it, where azp says so.
+  if (azp !== clientId && stranger !== undefined) throw new Error('aud has others beside this client, and azp does not name it')
 }
 
 function checkTimes ({ exp, iat, nbf }: Claims, now: number): void {

@@ -19,7 +19,7 @@ export interface OAuthClientOptions {
   tokenMethod?: 'POST' | 'GET'
   tokenParams?: Record<string, string>
   tokenHeaders?: Record<string, string>
-  /** What token_type may be, in lower case; '' stands for absent. */
+  /** What token_type may be, in lower case, where it is there. */
   tokenTypes: string[]
   /** Only an answer labelled JSON will do; otherwise forms will too, and labels say nothing. */
   strictJson?: boolean

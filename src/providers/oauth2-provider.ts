@@ -31,8 +31,7 @@ export function oauth2Provider (descriptor: OAuth2Descriptor, settings: Provider
     authorizationEndpoint: authorizationUrl,
     tokenEndpoint: tokenUrl,
     tokenAuth,
-    // RFC 6749 requires token_type, and older providers leave it out all the same.
-    tokenTypes: ['', 'bearer', ...(apiWay === 'scheme' ? [apiWord.toLowerCase()] : [])],
+    tokenTypes: ['bearer', ...(apiWay === 'scheme' ? [apiWord.toLowerCase()] : [])],
     clientId,
     clientSecret: mintSecret ? () => mintSecret(own, { clientId, issuer: new URL(tokenUrl).origin, now: epochSeconds(clock) }) : clientSecret,
     callbackUrl: settings.callbackUrl,

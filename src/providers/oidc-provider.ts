@@ -2,12 +2,15 @@ import { AuthError } from '../errors.ts'
 import { epochSeconds } from '../stores/store.ts'
 import { bearing, providerApi, type Api } from './api.ts'
 import { refuseError } from './callback.ts'
-import type { Claims, OidcDescriptor, OidcEndpoints } from './descriptor.ts'
+import { clientAssertion } from './client-secret.ts'
+import type { OidcDescriptor, OidcEndpoints, OpenidOwn } from './descriptor.ts'
+import { withEmail } from './email-claims.ts'
 import { verifyIdToken } from './id-token.ts'
 import { identityOf } from './identify.ts'
 import { checkMembership, grantOf, isRestricted, livingGrant } from './membership.ts'
 import { oauthClient, type OAuthClient } from './oauth-client.ts'
 import { getJson, limits, type Reach } from './outbound.ts'
+import { presentMembers } from './present.ts'
 import { readAnswers } from './profile.ts'
 import { namedAs, type Provider, type ProviderSettings } from './provider.ts'
 import { ProviderKeys } from './provider-keys.ts'
@@ -47,8 +50,7 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
   }
 
   async function open (endpoints: OidcEndpoints): Promise<Connection> {
-    const { authorizationEndpoint, tokenEndpoint, jwksUri, tokenAuth, issuer } = endpoints
-    const { mintSecret } = descriptor
+    const { authorizationEndpoint, tokenEndpoint, jwksUri, tokenAuth } = endpoints
     return {
       endpoints,
       client: await oauthClient({
@@ -59,7 +61,7 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
         tokenTypes: ['bearer'],
         strictJson: true,
         clientId,
-        clientSecret: mintSecret ? () => mintSecret(own, { clientId, issuer, now: epochSeconds(clock) }) : settings.clientSecret,
+        clientSecret: clientSecretFor(endpoints),
         callbackUrl: settings.callbackUrl,
         scopes: settings.scopes,
         reach: reachOf(tokenEndpoint)
@@ -69,15 +71,27 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
     }
   }
 
-  /** Email and email_verified from one document, never mixed: the id_token's, or userinfo's where it lacks one. */
-  async function withEmail (claims: Claims, { userinfoEndpoint }: OidcEndpoints, accessToken: string): Promise<Claims> {
-    if (claims['email'] !== undefined && claims['email_verified'] !== undefined && descriptor.userinfo !== 'always') return claims
-    if (!userinfoEndpoint || descriptor.userinfo === false) return claims
-    const userinfo = await getJson(userinfoEndpoint, reachOf(userinfoEndpoint), { authorization: `Bearer ${accessToken}` }, limits.tokenBytes)
-    // OpenID Connect Core 5.3.2: userinfo of another subject must not be used.
-    if (userinfo['sub'] !== claims['sub']) throw new AuthError('provider_error', { cause: new Error('userinfo is about another subject') })
-    const { email, email_verified: emailVerified } = userinfo
-    return { ...userinfo, ...claims, email, email_verified: emailVerified }
+  function userinfoOf ({ userinfoEndpoint: url }: OidcEndpoints, accessToken: string) {
+    if (url === undefined) return undefined
+    const headers = { authorization: `Bearer ${accessToken}` }
+    return async () => presentMembers(await getJson(url, reachOf(url), headers, limits.tokenBytes))
+  }
+
+  /** What proves at the token endpoint who we are: the secret, or what makes one for each call. */
+  function clientSecretFor ({ issuer, tokenAuth, tokenAuthAlgs }: OidcEndpoints): string | (() => string) {
+    const { mintSecret } = descriptor
+    if (mintSecret) return () => mintSecret(own, { clientId, issuer, now: epochSeconds(clock) })
+    if (tokenAuth !== 'private_key_jwt') return settings.clientSecret
+    const { PRIVATE_KEY: key = '', KEY_ID: keyId, TENANT: tenant } = own as Partial<Record<string, string>>
+    return () => clientAssertion({
+      key,
+      ...(keyId !== undefined && { keyId }),
+      issuer: clientId,
+      subject: clientId,
+      audience: issuerOfTenant(issuer, tenant),
+      now: epochSeconds(clock),
+      ...(tokenAuthAlgs && { algs: tokenAuthAlgs })
+    })
   }
 
   const apiOf = ({ issuer }: OidcEndpoints, accessToken: string): Api =>
@@ -116,6 +130,7 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
       const verified = await verifyIdToken(idToken, {
         issuer: claims => issuerOfTenant(endpoints.issuer, claims[descriptor.tenantClaim ?? '']),
         clientId,
+        audiences: descriptor.audiences ?? [],
         algs: endpoints.idTokenAlgs,
         nonce,
         nonceMayLack: descriptor.nonce === false,
@@ -123,9 +138,9 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
         now: epochSeconds(clock),
         findKeys: header => keys.find(header)
       })
-      const claims = await withEmail(verified, endpoints, accessToken)
+      const claims = await withEmail(verified, descriptor, userinfoOf(endpoints, accessToken))
       const { sub, email, email_verified: emailVerified, name, picture } = claims
-      const refined = await readAnswers(() => descriptor.refine?.(claims, own, answer))
+      const refined = await readAnswers(() => descriptor.refine?.(claims, own, answer, own as OpenidOwn))
       const identity = identityOf(id, { subject: sub, email, emailVerified, name, picture, ...refined }, 'invalid_id_token')
       await checkMembership(descriptor, own, apiOf(endpoints, accessToken))
       return isRestricted(descriptor, own) ? { identity, grant: grantOf(tokens, clock) } : { identity }

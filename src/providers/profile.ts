@@ -9,10 +9,19 @@ export async function profileByPaths (api: Api, paths: ProfilePaths): Promise<Pr
   return {
     subject: at(paths.subject),
     email: at(paths.email),
-    emailVerified: paths.emailVerified === 'always' || at(paths.emailVerified),
+    emailVerified: paths.emailVerified === 'always' ? !deniesEmail(document, paths.email) : at(paths.emailVerified),
     name: at(paths.name),
     picture: at(paths.picture)
   }
+}
+
+const flagNames = ['email_verified', 'emailVerified', 'verified_email', 'is_email_verified', 'email_confirmed']
+
+/** Whether a flag beside the email, or at the top, says that nobody verified it: `always` does not overrule that. */
+function deniesEmail (document: unknown, emailPath: string): boolean {
+  const beside = emailPath.split('.').slice(0, -1)
+  const flags = flagNames.flatMap(name => [valueAt(document, name), valueAt(document, [...beside, name].join('.'))])
+  return flags.some(flag => flag !== undefined && flag !== null && ![true, 'true', 1, '1'].includes(flag as never))
 }
 
 /** Runs what a descriptor says about answers: it may stumble over any shape of them, and that is the provider's failure. */

@@ -1,6 +1,9 @@
 import { createLocalJWKSet, errors, type CompactJWSHeaderParameters, type CryptoKey, type JWK } from 'jose'
 import { AuthError } from '../errors.ts'
 import type { Clock } from '../stores/store.ts'
+import type { Json } from './api.ts'
+import { isJson } from './outbound.ts'
+import { presentMembers } from './present.ts'
 
 type FindKey = ReturnType<typeof createLocalJWKSet>
 
@@ -46,7 +49,7 @@ export class ProviderKeys {
     try {
       const { keys } = await this.#fetch()
       if (!Array.isArray(keys)) throw new AuthError('provider_error', { cause: new Error('the key set has no keys') })
-      const usable = keys.filter(isUsable)
+      const usable = keys.filter(isJson).map(presentMembers).filter(isUsable)
       if (usable.length < keys.length) this.#onUnusable(keys.length - usable.length)
       const find = createLocalJWKSet({ keys: usable })
       this.#set = { find, at: this.#clock() }
@@ -58,17 +61,31 @@ export class ProviderKeys {
   }
 }
 
+/** Members of RFC 7518 section 6 that no published key may have. */
+const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
+
 /** Public signature keys of decent size; symmetric keys and private members have no place in a published set. */
-function isUsable (key: unknown): key is JWK {
-  if (typeof key !== 'object' || key === null) return false
-  const { kty, use, n, d, k, key_ops: operations } = key as Record<string, unknown>
-  if (d !== undefined || k !== undefined || !['RSA', 'EC', 'OKP'].includes(String(kty))) return false
+function isUsable (key: Json): key is Json & JWK {
+  const { kty, use, n, e, key_ops: operations } = key
+  if (privateMembers.some(name => name in key) || !['RSA', 'EC', 'OKP'].includes(String(kty))) return false
   if (use !== undefined && use !== 'sig') return false
-  if (Array.isArray(operations) && !operations.includes('verify')) return false
-  return kty !== 'RSA' || (typeof n === 'string' && modulusBits(n) >= 2048)
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return false
+  return kty !== 'RSA' || isStrongRsa(n, e)
 }
 
-const modulusBits = (n: string): number => BigInt(`0x0${Buffer.from(n, 'base64url').toString('hex')}`).toString(2).length
+/**
+ * With an exponent of 1 everybody can sign; an even one or an even modulus is no RSA. Exponents above 2^64 and moduli
+ * above 8,192 bits are of no use but to keep a verifier busy.
+ */
+function isStrongRsa (n: unknown, e: unknown): boolean {
+  const [modulus, exponent] = [integerOf(n), integerOf(e)]
+  const bits = modulus.toString(2).length
+  return bits >= 2048 && bits <= 8192 && modulus % 2n === 1n && exponent >= 3n && exponent < 2n ** 64n && exponent % 2n === 1n
+}
+
+/** Base64url of big-endian bytes (RFC 7518 section 6.3.1); 0 for anything else. */
+const integerOf = (text: unknown): bigint =>
+  typeof text === 'string' && /^[\w-]{1,2048}$/.test(text) ? BigInt(`0x0${Buffer.from(text, 'base64url').toString('hex')}`) : 0n
 
 async function matching (find: FindKey, header: CompactJWSHeaderParameters): Promise<CryptoKey[]> {
   try {

@@ -1,5 +1,12 @@
 const place = '{tenantid}'
 
+/** Where an operator may name tenants. */
+export interface NamedTenants {
+  ISSUER?: string | undefined
+  TENANT?: string | undefined
+  TENANTS?: string[] | undefined
+}
+
 /** The issuer that speaks for one tenant; an issuer without a place for it speaks for itself. */
 export function issuerOfTenant (issuer: string, tenant: unknown): string {
   if (!issuer.includes(place)) return issuer

@@ -1,7 +1,8 @@
 import { parseStrictObject } from '../strict-json.ts'
 import type { Json } from './api.ts'
 import type { OAuthClientOptions } from './oauth-client.ts'
-import { ask, providerFailure } from './outbound.ts'
+import { presentMembers } from './present.ts'
+import { ask, isJson, jsonOf, providerFailure } from './outbound.ts'
 
 /** What a token endpoint gave for a code. */
 export interface TokenAnswer {
@@ -15,8 +16,8 @@ export interface TokenAnswer {
 }
 
 /**
- * The token call where @fastify/oauth2 has none: by GET, without a client secret, or with parameters of its own. Never tried
- * again, as a code is good once.
+ * The token call where @fastify/oauth2 has none: by GET, without a client secret, with a signed assertion in its place, or
+ * with parameters of its own. Never tried again, as a code is good once.
  * @throws AuthError provider_error, provider_timeout, provider_unavailable
  */
 export async function askTokenEndpoint (options: OAuthClientOptions, grant: Record<string, string>): Promise<TokenAnswer> {
@@ -24,39 +25,51 @@ export async function askTokenEndpoint (options: OAuthClientOptions, grant: Reco
   const secret = typeof clientSecret === 'string' ? clientSecret : clientSecret()
   const [way, name = 'client_secret'] = tokenAuth.split(':', 2)
   const inBody = way === 'post' || way === 'optional'
+  const asserted = way === 'private_key_jwt' && { client_assertion_type: assertionType, client_assertion: secret }
   const form = new URLSearchParams({
     ...options.tokenParams,
     ...grant,
     ...(tokenAuth !== 'basic' && { client_id: clientId }),
-    ...(inBody && secret !== '' && { [name]: secret })
+    ...(inBody && secret !== '' && { [name]: secret }),
+    ...asserted
   }).toString()
   const headers = {
     ...options.tokenHeaders,
     ...(tokenAuth === 'basic' && { authorization: `Basic ${Buffer.from(`${formEncoded(clientId)}:${formEncoded(secret)}`).toString('base64')}` })
   }
-  const { status, body } = await ask(tokenMethod === 'GET'
+  const answer = await ask(tokenMethod === 'GET'
     ? { url: `${tokenEndpoint}${tokenEndpoint.includes('?') ? '&' : '?'}${form}`, reach, headers, once: true }
     : { url: tokenEndpoint, reach, headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' }, method: 'POST', body: form })
+  const { status, body } = answer
   try {
     if (status < 200 || status > 299) throw new Error(`the token endpoint answered ${status}`)
-    return tokenAnswer(parseTokenDocument(body), options.tokenTypes)
+    const document = options.strictJson ? jsonOf(answer) : parseTokenDocument(body)
+    if (!isJson(document)) throw new Error('the token answer is no JSON object')
+    return tokenAnswer(document, options.tokenTypes)
   } catch (error) {
     throw providerFailure(error)
   }
 }
+
+/** RFC 7523 section 2.2 */
+const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /** RFC 6749 section 2.3.1 and appendix B */
 const formEncoded = (text: string): string => new URLSearchParams({ text }).toString().slice('text='.length)
 
 /**
  * RFC 6749 section 5.1; some providers answer 200 with an `error` inside.
- * @param types what token_type may be, in lower case; '' stands for absent
+ * @param types what token_type may be, in lower case
  */
 export function tokenAnswer (document: Json, types: string[]): TokenAnswer {
-  const { error, access_token: accessToken, token_type: type = '', id_token: idToken, refresh_token: refreshToken, expires_in: expiresIn } = document
+  const { error, access_token: accessToken, token_type: type, id_token: idToken, ...more } = presentMembers(document)
+  const { refresh_token: refreshToken, expires_in: expiresIn } = more
   if (error !== undefined) throw new Error('the token endpoint answered 200 with an error')
   if (typeof accessToken !== 'string' || accessToken === '') throw new Error('the token answer has no access_token')
-  if (typeof type !== 'string' || !types.includes(type.toLowerCase())) throw new Error('the token is not of the type we can use')
+  // RFC 6749 requires a token_type. Some providers leave it out all the same: it is the usual one then.
+  if (type !== undefined && !(typeof type === 'string' && types.includes(type.toLowerCase()))) {
+    throw new Error('the token is not of the type we can use')
+  }
   return {
     accessToken,
     ...(typeof idToken === 'string' && { idToken }),

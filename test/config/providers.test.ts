@@ -249,5 +249,5 @@ t.test('what documents show is what there is', async t => {
   const names = documentedVariables(catalogue).map(([name]) => name)
   t.equal(new Set(names).size, names.length)
   for (const name of ['PUBLIC_URL', 'GOOGLE_CLIENT_ID', 'GOOGLE_HD', 'GITHUB_ORGS', 'GITHUB_API_URL', 'MICROSOFT_TENANTS', 'OIDC_PROVIDERS',
-    'OAUTH2_<ID>_TOKEN_URL', 'OAUTH1_<ID>_SIGNATURE', 'KEYCLOAK_ISSUER', 'KEYCLOAK_EMAIL_DOMAINS']) t.ok(names.includes(name), name)
+    'OAUTH2_<ID>_TOKEN_URL', 'OAUTH1_<ID>_SIGNATURE', 'KEYCLOAK_ISSUER', 'GOOGLE_EMAIL_DOMAINS', 'GITHUB_VOUCHES_FOR']) t.ok(names.includes(name), name)
 })

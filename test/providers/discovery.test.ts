@@ -26,7 +26,7 @@ t.test('R15 a discovery document that cannot be trusted opens no login, and a be
         .map((value): [string, Json] => [`${name} ${JSON.stringify(value)}`, { [name]: value }])
     ]),
     ['userinfo_endpoint over http', { userinfo_endpoint: 'http://login.example.com/x' }],
-    ['userinfo_endpoint null', { userinfo_endpoint: null }],
+    ['userinfo_endpoint of another type', { userinfo_endpoint: 7 }],
     ['PKCE by plain alone', { code_challenge_methods_supported: ['plain'] }],
     ['no PKCE at all', { code_challenge_methods_supported: [] }],
     ['client authentication by key alone', { token_endpoint_auth_methods_supported: ['private_key_jwt', 'tls_client_auth'] }],
@@ -44,6 +44,20 @@ t.test('R15 a discovery document that cannot be trusted opens no login, and a be
   t.equal(questions(scene), cases.length)
   rogue.metadata = {}
   t.equal(await outcome(scene), 'ok')
+})
+
+t.test('what stands for nothing in a discovery document is absent: null, an empty text', async t => {
+  for (const name of ['userinfo_endpoint', 'token_endpoint_auth_methods_supported', 'id_token_signing_alg_values_supported', 'code_challenge_methods_supported',
+    'authorization_response_iss_parameter_supported', 'token_endpoint_auth_signing_alg_values_supported']) {
+    for (const value of name === 'userinfo_endpoint' ? [null, ''] : [null]) {
+      const scene = await rogueScene(t)
+      scene.rogue.metadata = { [name]: value }
+      t.equal(await outcome(scene), 'ok', `${name} ${JSON.stringify(value)}`)
+    }
+  }
+  const scene = await rogueScene(t)
+  Object.assign(scene.rogue, { metadata: { userinfo_endpoint: '' }, claims: { email: undefined } })
+  t.equal(await outcome(scene), 'email_missing', 'nothing is asked')
 })
 
 t.test('L05 what is no discovery document is the provider\'s error', async t => {

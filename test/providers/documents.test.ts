@@ -49,5 +49,6 @@ t.test('every example in the tables is a value that would be accepted', async t 
 t.test('the table of providers has a row for each, with what switches it on', async t => {
   const rows = providerTable().split('\n').slice(2)
   t.equal(rows.length, Object.keys(catalogue).length)
-  t.match(rows[0], '| [Google](docs/providers/google.md) | `google` | OpenID Connect | `GOOGLE_CLIENT_ID`, `GOOGLE_CLIENT_SECRET` | `GOOGLE_HD` |')
+  t.match(rows[0],
+    '| [Google](docs/providers/google.md) | `google` | OpenID Connect | `GOOGLE_CLIENT_ID`, `GOOGLE_CLIENT_SECRET` | `GOOGLE_EMAIL_DOMAINS`, `GOOGLE_HD` |')
 })

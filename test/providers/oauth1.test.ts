@@ -147,7 +147,7 @@ t.test('Tumblr as it documents itself goes all the way, and signs nobody in: it 
   // https://www.tumblr.com/docs/en/api/v2#userinfo--get-a-users-information
   const blog = { name: 'ada', title: 'Ada', url: 'https://ada.tumblr.com/', uuid: 't:KNlEmGDhNtIZ1ghyWmwqIA', primary: true, followers: 1815 }
   const info = { meta: { status: 200, msg: 'OK' }, response: { user: { name: 'ada', likes: 606, following: 263, default_post_format: 'html', blogs: [blog] } } }
-  const env = { SUBJECT: 'response.user.blogs.0.uuid', EMAIL_VERIFIED: 'always' }
+  const env = { SUBJECT: 'response.user.blogs.0.uuid', EMAIL_VERIFIED: 'always', EMAIL_DOMAINS: 'example.com' }
   const { fake, finish } = await play(t, { env: { ...env, EMAIL: 'response.user.email' }, answers: { 'GET /me': info } })
   t.equal(code(await finish()), 'email_missing')
   t.same(fake.requests.map(({ path }) => path), ['/request', '/token', '/me'])

@@ -220,9 +220,28 @@ t.test('R24 R30 an email counts only where the provider says `true`', async t =>
   }
 })
 
-t.test('EMAIL_VERIFIED=always trusts the provider, whatever its profile says', async t => {
-  const { page } = await play(t, { env: { EMAIL_VERIFIED: 'always' }, answers: { '/me': { id: 7, email: 'ada@example.com' } } })
+t.test('EMAIL_VERIFIED=always trusts a provider without a flag, for the domains that are listed', async t => {
+  const env = { EMAIL_VERIFIED: 'always', EMAIL_DOMAINS: 'example.com' }
+  const { page } = await play(t, { env, answers: { '/me': { id: 7, email: 'ada@example.com' } } })
   t.match(page.json().user, { email: 'ada@example.com' })
+  const stranger = await play(t, { env, answers: { '/me': { id: 7, email: 'eve@evil.test' } } })
+  t.equal(code(stranger.page), 'email_not_allowed')
+})
+
+t.test('R24 EMAIL_VERIFIED=always overrules no flag that says no, beside the email or at the top', async t => {
+  const env = { EMAIL_VERIFIED: 'always', EMAIL_DOMAINS: 'example.com', EMAIL: 'user.email' }
+  const email = 'ada@example.com'
+  for (const [profile, verified] of [
+    [{ user: { email, email_verified: false } }, false],
+    [{ user: { email, verified_email: 0 } }, false],
+    [{ user: { email }, email_verified: 'false' }, false],
+    [{ user: { email, email_verified: null } }, true],
+    [{ user: { email, email_verified: 'true' } }, true],
+    [{ user: { email, verified: false } }, true] // whatever that is about
+  ] as const) {
+    const { page } = await play(t, { env, answers: { '/me': { id: 7, ...profile } } })
+    t.equal(page.status === 200 ? 'ok' : code(page), verified ? 'ok' : 'email_not_verified', JSON.stringify(profile))
+  }
 })
 
 t.test('only emails of EMAIL_DOMAINS are taken from a provider that has them', async t => {

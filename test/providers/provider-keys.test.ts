@@ -32,6 +32,13 @@ t.test('R19 a key that is weak, private, symmetric or for something else is igno
     }), small.privateKey],
     ['a modulus of zeros', publicJwk(publicKey, { kid: 'k1', n: 'AAAA' }), privateKey],
     ['no modulus', { kty: 'RSA', kid: 'k1', e }, privateKey],
+    ['a modulus over 8,192 bits', publicJwk(publicKey, { kid: 'k1', n: Buffer.alloc(1100, 255).toString('base64url') }), privateKey],
+    ['an even modulus', publicJwk(publicKey, { kid: 'k1', n: Buffer.from(String(n), 'base64url').fill(2, 255).toString('base64url') }), privateKey],
+    ...['AQ', 'AAAB', 'AA', 'Ag', 'AQAA', 'Af________________w', ''].map(e =>
+      [`an exponent of ${e}`, publicJwk(publicKey, { kid: 'k1', e }), privateKey] as const),
+    ['an exponent that is a number', publicJwk(publicKey, { kid: 'k1', e: 65537 }), privateKey],
+    ['key_ops of another type', publicJwk(publicKey, { kid: 'k1', key_ops: 'verify' }), privateKey],
+    ...['p', 'dp', 'qi', 'oth'].map(name => [`a private member ${name}`, publicJwk(publicKey, { kid: 'k1', [name]: 'AQAB' }), privateKey] as const),
     ['use enc', publicJwk(publicKey, { kid: 'k1', use: 'enc' }), privateKey],
     ['key_ops encrypt', publicJwk(publicKey, { kid: 'k1', use: undefined, key_ops: ['encrypt'] }), privateKey],
     ['its private half published', publicJwk(privateKey, { kid: 'k1' }), privateKey],
@@ -49,6 +56,24 @@ t.test('R19 a key that is weak, private, symmetric or for something else is igno
     signWith('k2', privateKey)
     t.equal(await outcome(scene), 'ok', `a good key beside: ${what}`)
   }
+})
+
+t.test('R19 a key with the exponent 1, for which everybody can sign, verifies nothing', async t => {
+  const scene = await rogueScene(t)
+  scene.rogue.jwks = [publicJwk(other.publicKey, { kid: 'k1', e: 'AQ' }), publicJwk(other.publicKey, { kid: 'k2' })]
+  const prefix = Buffer.from('3031300d060960864801650304020105000420', 'hex') // RFC 8017 section 9.2, note 1
+  scene.rogue.makeIdToken = (header, claims) => {
+    const input = `${base64url(header)}.${base64url(claims)}`
+    const digest = Buffer.concat([prefix, createHash('sha256').update(input).digest()])
+    const padded = Buffer.concat([Buffer.from([0, 1]), Buffer.alloc(256 - 3 - digest.length, 255), Buffer.from([0]), digest])
+    return `${input}.${padded.toString('base64url')}`
+  }
+  t.equal(await outcome(scene), 'invalid_id_token')
+})
+
+t.test('R19 members of a key that are null are not there', async t => {
+  const jwk = publicJwk(other.publicKey, { kid: 'k1', use: null, alg: null, key_ops: null, d: null, x5c: null })
+  t.equal((await signedBy(t, [jwk], other.privateKey)).code, 'ok')
 })
 
 t.test('R19 a key that names another algorithm verifies nothing', async t => {

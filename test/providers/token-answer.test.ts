@@ -7,14 +7,12 @@ t.test('R16 a token answer that is a failure in disguise is one', async t => {
   for (const [what, changes] of [
     ['an error', { error: 'invalid_grant' }],
     ['an error beside nothing', { error: 'bad_verification_code', access_token: undefined, token_type: undefined, id_token: undefined }],
-    ['an empty error', { error: '' }],
-    ['an error that is null', { error: null }],
+    ['an error of another type', { error: false }],
     ['no access_token', { access_token: undefined }],
     ['an empty access_token', { access_token: '' }],
     ['an access_token that is null', { access_token: null }],
     ['an access_token that is a number', { access_token: 7 }],
     ['an access_token that is a list', { access_token: ['x'] }],
-    ['no token_type', { token_type: undefined }],
     ['another token_type', { token_type: 'DPoP' }],
     ['token_type mac', { token_type: 'mac' }],
     ['a token_type that looks like it', { token_type: 'Bearer ' }],
@@ -24,6 +22,17 @@ t.test('R16 a token answer that is a failure in disguise is one', async t => {
     scene.rogue.token = changes
     t.equal(await outcome(scene), 'provider_error', what)
     t.notOk(scene.browser.cookies.has('handstamp'), what)
+  }
+})
+
+t.test('what stands for nothing in a token answer is absent: null, an empty text', async t => {
+  const scene = await rogueScene(t)
+  for (const changes of [
+    { error: null }, { error: '' }, { error: null, error_description: null, error_uri: null }, { refresh_token: null }, { refresh_token: '' },
+    { expires_in: null }, { expires_in: undefined }, { scope: null }, { token_type: undefined }, { token_type: null }, { token_type: '' }
+  ] as Json[]) {
+    scene.rogue.token = changes
+    t.equal(await outcome(scene), 'ok', JSON.stringify(changes))
   }
 })
 
@@ -156,8 +165,14 @@ t.test('R14 email and email_verified come from one document, never mixed', async
     ['both in userinfo', { email: undefined, email_verified: undefined }, { email: other, email_verified: true }, other],
     ['verified here, email there', { email: undefined, email_verified: true }, { email: other }, 'email_not_verified'],
     ['verified here, email unverified there', { email: undefined, email_verified: true }, { email: other, email_verified: false }, 'email_not_verified'],
-    ['email here, verified there', { email, email_verified: undefined }, { email_verified: true }, 'email_missing'],
+    ['email here, verified there', { email, email_verified: undefined }, { email_verified: true }, 'email_not_verified'],
+    ['email here without a flag, nothing there', { email, email_verified: undefined }, {}, 'email_not_verified'],
     ['email here, another one verified there', { email, email_verified: undefined }, { email: other, email_verified: true }, other],
+    ['an email here that is null', { email: null, email_verified: true }, { email: other, email_verified: true }, other],
+    ['an email here that is empty', { email: '', email_verified: true }, { email: other, email_verified: true }, other],
+    ['a flag here that is null', { email, email_verified: null }, { email: other, email_verified: true }, other],
+    ['an email here, an empty one there', { email, email_verified: undefined }, { email: '', email_verified: true }, 'email_not_verified'],
+    ['an email here that is empty, and nothing there', { email: '', email_verified: true }, { email: null }, 'email_missing'],
     ['nothing anywhere', { email: undefined, email_verified: undefined }, {}, 'email_missing']
   ] as Array<[string, Json, Json, string]>) {
     Object.assign(scene.rogue, { claims, userinfo: { sub: '7', ...userinfo } })

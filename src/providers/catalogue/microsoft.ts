@@ -2,8 +2,10 @@ import { variable } from '../../config/variables.ts'
 import * as read from '../../config/values.ts'
 import { AuthError } from '../../errors.ts'
 import { oidc } from '../descriptor.ts'
+import type { NamedTenants } from '../tenants.ts'
 
 const tenantId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const tenantInIssuer = /\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\/|$)/i
 /** All personal Microsoft accounts live in this one. */
 const personal = '9188040d-6c67-4c5b-b112-36a304b66dad'
 
@@ -13,6 +15,21 @@ function tenant (value: string): string {
     throw new Error(`"${value}" is neither a tenant id (a GUID) nor common, organizations or consumers`)
   }
   return id
+}
+
+/** The tenant whose issuer it is; undefined where it may be any. */
+const tenantOf = (issuer: unknown): string | undefined => tenantInIssuer.exec(String(issuer))?.[1]?.toLowerCase()
+
+/** Whom the operator lets in; undefined: any tenant. */
+function allowedTenants ({ TENANT: entry = '', TENANTS: listed }: NamedTenants): string[] | undefined {
+  return listed ?? (entry === 'consumers' ? [personal] : tenantId.test(entry) ? [entry] : undefined)
+}
+
+/** The one tenant that the operator lets in, if it is a company's. */
+function ownTenant (own: NamedTenants): string | undefined {
+  const fixed = tenantOf(own.ISSUER)
+  const [one, ...others] = fixed ? [fixed] : allowedTenants(own) ?? []
+  return others.length === 0 && one !== personal ? one : undefined
 }
 
 /**
@@ -60,12 +77,21 @@ export const microsoft = oidc({
     })
   },
 
+  isOneTenant: named => ownTenant(named) !== undefined,
+
   // An administrator of any tenant can give an account any email (nOAuth). It counts where Microsoft says that the
   // tenant owns the domain, for personal accounts, or where the one allowed tenant's domains are listed by the operator.
-  refine ({ tid, xms_edov: domainOwnerVerified }, { TENANT: entry, TENANTS: listed, EMAIL_DOMAINS: owned }) {
-    const allowed = listed ?? (entry === 'consumers' ? [personal] : tenantId.test(entry) ? [entry] : undefined)
+  refine (claims, { TENANT, TENANTS, EMAIL_DOMAINS: owned }, _answer, { ISSUER, EMAIL_VERIFIED }) {
+    const { tid, iss, xms_edov: domainOwnerVerified, email_verified: flag } = claims
+    const allowed = allowedTenants({ TENANT, TENANTS })
     if (typeof tid !== 'string' || (allowed && !allowed.includes(tid))) throw new AuthError('email_not_allowed')
-    const ownTenant = owned !== undefined && allowed?.length === 1
-    return { emailVerified: tid === personal || ownTenant || [true, 1, '1'].includes(domainOwnerVerified as never) }
+    const named = [ISSUER, iss].map(tenantOf)
+    if (named.some(tenant => tenant !== undefined && tenant !== tid)) {
+      throw new AuthError('invalid_id_token', { cause: new Error('tid is another tenant than the issuer\'s') })
+    }
+    const isOwner = [true, 1, '1'].includes(domainOwnerVerified as never)
+    const isDenied = EMAIL_VERIFIED === 'always' && ((domainOwnerVerified !== undefined && !isOwner) || (flag !== undefined && flag !== true))
+    const isOwn = owned !== undefined && tid === ownTenant({ ISSUER, TENANT, TENANTS })
+    return { emailVerified: tid === personal || isOwner || (isOwn && !isDenied), domainVouched: isOwner }
   }
 })
