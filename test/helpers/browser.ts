@@ -25,11 +25,13 @@ interface Options {
 export class Browser {
   readonly #app: FastifyInstance | undefined
   readonly #home: string
+  readonly #fetch: typeof fetch
   readonly #jars = new Map<string, Map<string, string>>()
 
-  constructor (app: FastifyInstance | undefined, home: string) {
+  constructor (app: FastifyInstance | undefined, home: string, network = fetch) {
     this.#app = app
     this.#home = home
+    this.#fetch = network
   }
 
   /** Cookies that would be sent home. */
@@ -51,7 +53,7 @@ export class Browser {
     }
     const page = this.#app && url.origin === this.#home
       ? fromInject(await this.#app.inject({ method, url: url.pathname + url.search, headers: sent, ...(body !== undefined && { payload: body }) }), url.href)
-      : await fromFetch(await fetch(url, { method, headers: sent, redirect: 'manual', ...(body !== undefined && { body }) }), url.href)
+      : await fromFetch(await this.#fetch(url, { method, headers: sent, redirect: 'manual', ...(body !== undefined && { body }) }), url.href)
     for (const line of [page.headers['set-cookie'] ?? []].flat()) this.#keep(jar, line)
     return page
   }
