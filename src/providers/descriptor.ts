@@ -144,6 +144,8 @@ interface OAuth2Facts<Own extends Variables> extends Described<Own>, OAuth2Quirk
   apiHeaders?: Record<string, string>
   /** `post` if not given. */
   tokenAuth?: TokenAuth
+  /** Documented to answer the token call with JSON that says so: no other answer will do then. */
+  strictJson?: true
   /** What the callback brings besides the code, and the token call must hand back. */
   handsBack?: Array<'state' | 'device_id'>
   /** Paths into one document, or a function where that is not enough. `token` is the whole token answer. */

@@ -3,11 +3,10 @@ import type { OAuth2Namespace } from '@fastify/oauth2'
 import Fastify from 'fastify'
 import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
-import type { Json } from './api.ts'
 import type { TokenAuth } from './descriptor.ts'
 import { limits, outboundHeaders, providerFailure, type Reach } from './outbound.ts'
 import type { Kept } from './provider.ts'
-import { askTokenEndpoint, parseTokenDocument, tokenAnswer, type TokenAnswer } from './token-endpoint.ts'
+import { askTokenEndpoint, tokenAnswer, tokenCallRefused, type TokenAnswer } from './token-endpoint.ts'
 
 export interface OAuthClientOptions {
   authorizationEndpoint: string
@@ -22,7 +21,7 @@ export interface OAuthClientOptions {
   /** What token_type may be, in lower case, where it is there. */
   tokenTypes: string[]
   /** Only an answer labelled JSON will do; otherwise forms will too, and labels say nothing. */
-  strictJson?: boolean
+  strictJson?: boolean | undefined
   callbackUrl: string
   scopes: string[]
   scopeSeparator?: string
@@ -46,25 +45,22 @@ export interface OAuthClient {
 const verifierCookie = 'oauth2-code-verifier'
 
 /**
- * @fastify/oauth2 as one configured client. It posts, with a secret that is fixed when it is registered: a minted secret
- * gets a client of its own for each call, and what it cannot do at all (GET, no client authentication, parameters of one
- * call) token-endpoint.ts does.
+ * @fastify/oauth2 as one configured client: it builds the authorization URL of every provider, and trades codes where the
+ * secret is fixed and the answer is JSON by its label. It has no GET, no client without authentication, no parameters of one
+ * call, no secret that is minted and no answer in another form: what needs these, token-endpoint.ts does.
  */
 export async function oauthClient (options: OAuthClientOptions): Promise<OAuthClient> {
-  const { clientSecret, tokenMethod, tokenAuth, callbackUrl } = options
-  const lasting = await pluginClient(options, typeof clientSecret === 'string' ? clientSecret : '')
-  const beyondPlugin = tokenMethod === 'GET' || !['post', 'basic'].includes(tokenAuth)
-  const form = await authorizationForm(lasting, options)
+  const { clientSecret, tokenMethod = 'POST', tokenAuth, callbackUrl } = options
+  const fitsPlugin = options.strictJson && typeof clientSecret === 'string' && tokenMethod === 'POST' && ['post', 'basic'].includes(tokenAuth)
+  const plugin = await pluginClient(options, typeof clientSecret === 'string' ? clientSecret : '')
+  const form = await authorizationForm(plugin, options)
 
-  async function throughPlugin (call: (client: OAuth2Namespace) => Promise<{ token: unknown }>): Promise<TokenAnswer> {
-    const attempt = async () => {
-      const client = typeof clientSecret === 'string' ? lasting : await pluginClient(options, clientSecret())
-      const { token } = await call(client)
-      return tokenAnswer(options.strictJson ? token as Json : parseTokenDocument(bytesOf(token as Json)), options.tokenTypes)
-    }
-    // The plugin's timeout runs anew for the body: this one is for the whole call.
+  async function throughPlugin (call: () => Promise<{ token: unknown }>): Promise<TokenAnswer> {
+    // The plugin's timeout runs anew for the body: this one is for the whole call, and begins before it.
     const { promise: late, stop } = deadline(limits.totalMs)
-    return Promise.race([attempt(), late]).catch((error: unknown) => { throw providerFailure(error) }).finally(stop)
+    return Promise.race([call().then(({ token }) => tokenAnswer(token, options)), late])
+      .catch((error: unknown) => { throw providerFailure(refusalIn(error, options) ?? error) })
+      .finally(stop)
   }
 
   return {
@@ -77,17 +73,17 @@ export async function oauthClient (options: OAuthClientOptions): Promise<OAuthCl
     },
 
     async trade (code, state, { verifier }, more = {}) {
-      if (beyondPlugin || Object.keys(more).length > 0) {
+      if (!fitsPlugin || Object.keys(more).length > 0) {
         const proof = verifier === undefined ? {} : { code_verifier: verifier }
         return askTokenEndpoint(options, { grant_type: 'authorization_code', code, redirect_uri: callbackUrl, ...proof, ...more })
       }
       const request = { query: { code, state }, cookies: { [verifierCookie]: verifier } }
-      return throughPlugin(client => client.getAccessTokenFromAuthorizationCodeFlow(request as never))
+      return throughPlugin(() => plugin.getAccessTokenFromAuthorizationCodeFlow(request as never))
     },
 
     async renew (refreshToken) {
-      if (beyondPlugin) return askTokenEndpoint(options, { grant_type: 'refresh_token', refresh_token: refreshToken })
-      return throughPlugin(client => client.getNewAccessTokenUsingRefreshToken({ refresh_token: refreshToken } as never, {}))
+      if (!fitsPlugin) return askTokenEndpoint(options, { grant_type: 'refresh_token', refresh_token: refreshToken })
+      return throughPlugin(() => plugin.getNewAccessTokenUsingRefreshToken({ refresh_token: refreshToken } as never, {}))
     }
   }
 }
@@ -127,7 +123,7 @@ async function pluginClient (options: OAuthClientOptions, secret: string): Promi
         maxBytes: limits.tokenBytes,
         redirects: 0, // none is followed, and unlike `false` none is an answer
         redirect303: true,
-        json: options.strictJson ? 'strict' : false,
+        json: 'strict',
         headers: { ...outboundHeaders, ...options.tokenHeaders },
         agent: options.reach.connections.agentFor(options.tokenEndpoint, options.reach).young
       }
@@ -145,8 +141,11 @@ async function authorizationForm (client: OAuth2Namespace, { scopes }: OAuthClie
   return url.href
 }
 
-/** Told not to read JSON, the plugin hands over the bytes of the answer, numbered, and members of its own beside them. */
-const bytesOf = (token: Json): Buffer => Buffer.from(Object.values(token).filter(value => typeof value === 'number'))
+/** What the plugin throws for a status that is none of success. */
+function refusalIn (error: unknown, options: OAuthClientOptions): Error | undefined {
+  const { data, output } = error as { data?: { isResponseError?: true, payload?: unknown }, output?: { statusCode: number } }
+  return output && data?.isResponseError ? tokenCallRefused(options, output.statusCode, data.payload) : undefined
+}
 
 function deadline (ms: number) {
   let timer: NodeJS.Timeout

@@ -16,12 +16,11 @@ export interface TokenAnswer {
 }
 
 /**
- * The token call where @fastify/oauth2 has none: by GET, without a client secret, with a signed assertion in its place, or
- * with parameters of its own. Never tried again, as a code is good once.
+ * The token call where @fastify/oauth2 has none, as oauth-client.ts says. Never tried again, as a code is good once.
  * @throws AuthError provider_error, provider_timeout, provider_unavailable
  */
 export async function askTokenEndpoint (options: OAuthClientOptions, grant: Record<string, string>): Promise<TokenAnswer> {
-  const { tokenEndpoint, tokenMethod = 'POST', tokenAuth, clientId, clientSecret, reach } = options
+  const { tokenEndpoint, tokenMethod = 'POST', tokenAuth, clientId, clientSecret, strictJson, reach } = options
   const secret = typeof clientSecret === 'string' ? clientSecret : clientSecret()
   const [way, name = 'client_secret'] = tokenAuth.split(':', 2)
   const inBody = way === 'post' || way === 'optional'
@@ -42,10 +41,9 @@ export async function askTokenEndpoint (options: OAuthClientOptions, grant: Reco
     : { url: tokenEndpoint, reach, headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' }, method: 'POST', body: form })
   const { status, body } = answer
   try {
-    if (status < 200 || status > 299) throw new Error(`the token endpoint answered ${status}`)
-    const document = options.strictJson ? jsonOf(answer) : parseTokenDocument(body)
-    if (!isJson(document)) throw new Error('the token answer is no JSON object')
-    return tokenAnswer(document, options.tokenTypes)
+    if (status < 200 || status > 299) throw tokenCallRefused(options, status, documentOrNothing(body))
+    const document = strictJson ? jsonOf({ ...answer, status: 200 }) : parseTokenDocument(body)
+    return tokenAnswer(document, options)
   } catch (error) {
     throw providerFailure(error)
   }
@@ -54,20 +52,33 @@ export async function askTokenEndpoint (options: OAuthClientOptions, grant: Reco
 /** RFC 7523 section 2.2 */
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
+const documentOrNothing = (body: Buffer): unknown => {
+  try { return parseTokenDocument(body) } catch { return undefined }
+}
+
+/** RFC 6749 section 5.2, and what GitHub has in its place. Nothing else that a provider says goes into our log. */
+const errorWords = new Set(['invalid_request', 'invalid_client', 'invalid_grant', 'unauthorized_client', 'unsupported_grant_type', 'invalid_scope',
+  'incorrect_client_credentials', 'bad_verification_code', 'redirect_uri_mismatch'])
+
+/** What a token endpoint that refused said, for the log. */
+export function tokenCallRefused ({ tokenEndpoint }: OAuthClientOptions, status: number, document: unknown): Error {
+  const word = isJson(document) ? document['error'] : undefined
+  const said = typeof word === 'string' && errorWords.has(word) ? `: ${word}` : ''
+  return new Error(`the token endpoint ${new URL(tokenEndpoint).origin} answered ${status}${said}`)
+}
+
 /** RFC 6749 section 2.3.1 and appendix B */
 const formEncoded = (text: string): string => new URLSearchParams({ text }).toString().slice('text='.length)
 
-/**
- * RFC 6749 section 5.1; some providers answer 200 with an `error` inside.
- * @param types what token_type may be, in lower case
- */
-export function tokenAnswer (document: Json, types: string[]): TokenAnswer {
+/** RFC 6749 section 5.1; some providers answer 200 with an `error` inside. */
+export function tokenAnswer (document: unknown, options: OAuthClientOptions): TokenAnswer {
+  if (!isJson(document)) throw new Error('the token answer is no JSON object')
   const { error, access_token: accessToken, token_type: type, id_token: idToken, ...more } = presentMembers(document)
   const { refresh_token: refreshToken, expires_in: expiresIn } = more
-  if (error !== undefined) throw new Error('the token endpoint answered 200 with an error')
+  if (error !== undefined) throw tokenCallRefused(options, 200, document)
   if (typeof accessToken !== 'string' || accessToken === '') throw new Error('the token answer has no access_token')
   // RFC 6749 requires a token_type. Some providers leave it out all the same: it is the usual one then.
-  if (type !== undefined && !(typeof type === 'string' && types.includes(type.toLowerCase()))) {
+  if (type !== undefined && !(typeof type === 'string' && options.tokenTypes.includes(type.toLowerCase()))) {
     throw new Error('the token is not of the type we can use')
   }
   return {

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
@@ -238,7 +239,7 @@ t.test('the grant of a provider without client authentication is renewed too', a
   t.notOk(fake.requests[0]?.form.has('client_secret'))
 })
 
-t.test('a secret that is minted is another one for each call, by whichever way the call goes', async t => {
+t.test('a secret that is minted is another one for each call, by whichever way the call goes, and builds nothing anew', async t => {
   for (const way of [{}, { tokenMethod: 'GET' }, { tokenAuth: 'basic' }] as const) {
     let made = 0
     const { fake, login } = await scene(t, { ACME_CLIENT_SECRET: '' }, fake => oauth2({
@@ -246,14 +247,19 @@ t.test('a secret that is minted is another one for each call, by whichever way t
       ...way,
       mintSecret: ({ REGION }, { clientId, issuer, now }) => `${REGION} ${clientId} ${issuer} ${now > 1e9} ${++made}`
     }))
+    let built = 0
+    const count = () => { built++ }
     for (const time of [1, 2]) {
       fake.requests.length = 0
+      if (time === 2) subscribe('fastify.initialization', count)
       t.equal((await login()).page.status, 200)
       const [call] = fake.requests
       const basic = Buffer.from(call?.headers.authorization?.slice('Basic '.length) ?? '', 'base64').toString()
       const sent = call?.form.get('client_secret') ?? call?.query.get('client_secret') ?? decodeURIComponent(basic.replaceAll('+', ' ')).slice('id:'.length)
       t.equal(sent, `eu id ${fake.url} true ${time}`, JSON.stringify(way))
     }
+    unsubscribe('fastify.initialization', count)
+    t.equal(built, 0)
   }
 })
 

@@ -81,6 +81,9 @@ t.test('L04 a token call is made once, whatever comes back, and R74 nothing of i
     t.equal(asked, 1, what)
   }
   t.notMatch(scene.log(), /the-words|Unexpected token/)
+  for (const said of ['answered 400: invalid_grant"', 'answered 401: invalid_client"', 'answered 429"']) {
+    t.match(scene.log(), `the token endpoint ${scene.rogue.issuer} ${said}`, 'the log says what it was')
+  }
 })
 
 t.test('L08 a redirect of the token endpoint is not followed', async t => {

@@ -14,6 +14,7 @@ export const discord = oauth2({
   tokenUrl: 'https://discord.com/api/oauth2/token',
   apiUrl: 'https://discord.com/api/v10',
   scopes: ['identify', 'email'],
+  strictJson: true,
   variables: {
     GUILDS: variable({
       description: 'Only members of these servers, by id; asks for the scope `guilds.members.read`',

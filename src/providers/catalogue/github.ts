@@ -15,6 +15,7 @@ export const github = oauth2({
   apiUrl: 'https://api.github.com',
   apiHeaders: { accept: 'application/vnd.github+json', 'x-github-api-version': '2022-11-28' },
   scopes: ['user:email'],
+  tokenHeaders: { accept: 'application/json' }, // it answers with a form to anything else
   passedOnAs: { login_hint: 'login' },
   selectsAccount: true,
   variables: {

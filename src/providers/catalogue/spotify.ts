@@ -14,6 +14,7 @@ export const spotify = oauth2({
   tokenUrl: 'https://accounts.spotify.com/api/token',
   apiUrl: 'https://api.spotify.com/v1',
   tokenAuth: 'basic',
+  strictJson: true,
   scopes: ['user-read-email'],
   variables: { TRUST_EMAIL: trustEmail('Spotify', 'Spotify says that its email addresses are unverified') },
 
