@@ -102,10 +102,10 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   await keys.watch(inUse => verifier.useKeys(inUse))
   const statusLists = config.token.status ? new StatusLists({ ...config, store, keys, revocations, clock }) : undefined
   const flowBox = secretBox(secrets, 'flows')
-  const flows = new Flows(flowBox, config.secure, app.serializeCookie, clock)
-  const postedAnswers = new PostedAnswers(secretBox(secrets, 'posted-answers'), clock)
-  const cookies = sessionCookies(config, app.serializeCookie, clock)
-  const memberships = config.recheckMembership ? new Memberships({ providers, box: secretBox(secrets, 'grants'), clock, warn }) : undefined
+  const flows = new Flows(flowBox, config.secure, app.serializeCookie, state.clock)
+  const postedAnswers = new PostedAnswers(secretBox(secrets, 'posted-answers'), state.clock)
+  const cookies = sessionCookies(config, app.serializeCookie, state.clock)
+  const memberships = config.recheckMembership ? new Memberships({ providers, box: secretBox(secrets, 'grants'), clock: state.clock, warn }) : undefined
   const { digest: logDigest } = secretBox(secrets, 'log')
 
   const connections = new Connections({ ...(names && { names }), proxying: config.proxying })

@@ -16,6 +16,8 @@ import { Sessions } from './tokens/sessions.ts'
 export interface State {
   secrets: string[]
   store: Store
+  /** The store's: what we keep, or a browser keeps for us, expires by it. */
+  clock: Clock
   keys: KeyRing
   revocations: Revocations
   sessions: Sessions
@@ -57,6 +59,8 @@ export async function openState (config: Config, options: StateOptions): Promise
   const secrets = config.secrets ?? [joins ? foundSecret(config.dataDir) : keptSecret(config.dataDir)]
   const store = await openStore(config, clock, onStore)
   try {
+    // What is kept expires by the clock of the store, for all replicas alike; keys and tokens go by our own.
+    const storeClock: Clock = () => store.now()
     const news = new News(store, error => {
       if (!(error instanceof StoreError)) onProblem('news could not be understood', error) // the store says itself when it is away
     })
@@ -68,7 +72,7 @@ export async function openState (config: Config, options: StateOptions): Promise
       rotationSeconds: config.keyRotationSeconds,
       tokenSeconds: config.token.ttlSeconds,
       changesAtOnce: config.loopback,
-      announce: () => news.announce('keys', '', epochSeconds(clock) + keyNewsSeconds),
+      announce: () => news.announce('keys', '', epochSeconds(storeClock) + keyNewsSeconds),
       onEvent: (event, facts) => onEvent(event, { ...facts })
     }
     const keys = joins ? await KeyRing.join(keyOptions) : await KeyRing.open(keyOptions)
@@ -78,13 +82,13 @@ export async function openState (config: Config, options: StateOptions): Promise
     })
     news.on('keys', reload)
     news.onLoss(reload)
-    const revocations = new Revocations(news, clock, config.sessionMaxSeconds)
+    const revocations = new Revocations(news, storeClock, config.sessionMaxSeconds)
     const sessions = new Sessions({
       store,
       revocations,
       refreshTokens: new RefreshTokens(secrets),
       config,
-      clock,
+      clock: storeClock,
       admits,
       ...(recheck && { recheck }),
       ...(wait && { wait })
@@ -102,6 +106,7 @@ export async function openState (config: Config, options: StateOptions): Promise
     return {
       secrets,
       store,
+      clock: storeClock,
       keys,
       revocations,
       sessions,
@@ -112,7 +117,7 @@ export async function openState (config: Config, options: StateOptions): Promise
         isFollowing = true
       },
       tellServices: (event, facts) =>
-        news.announce('operator', JSON.stringify({ id: randomId(9), event, ...facts }), epochSeconds(clock) + operatorNewsSeconds),
+        news.announce('operator', JSON.stringify({ id: randomId(9), event, ...facts }), epochSeconds(storeClock) + operatorNewsSeconds),
       async close () {
         clearInterval(upkeep)
         await news.stop()

@@ -121,7 +121,7 @@ export class EmbeddedStore implements Store {
   }
 
   now (): number {
-    return epochSeconds(this.#clock)
+    return this.#clock()
   }
 
   async ping (): Promise<void> {

@@ -7,8 +7,15 @@ import { StoreError, type Clock } from './store.ts'
 /** Before every key of ours. */
 export const namespace = 'handstamp:'
 const firstConnectionMs = 15_000
+/** The clock of Redis is looked at so often where nothing else tells the time. */
+const synchroniseEveryMs = 60_000
+/** Clocks that are kept by NTP differ less. */
+const maxSkewMs = 10_000
 /** So many answers in a row that did not come, and the connection is made anew: what waits on it is given up. */
 const maxUnanswered = 3
+
+/** The client, with our scripts as commands of it. */
+export type Asked = Redis & Scripted
 
 /** One connection to the primary. Whatever does not come back in time, or with an error, is a StoreError here. */
 export class RedisConnection {
@@ -19,13 +26,18 @@ export class RedisConnection {
   #unanswered = 0
   #turn: Promise<void> | undefined
   #reconnections = 0
+  readonly #clock: Clock
   /** Redis' clock minus our monotonic one, which does not jump, in milliseconds. */
   #clockOffsetMs = 0
+  #isSkewed = false
+  readonly #synchronising: NodeJS.Timeout
 
   private constructor (redis: Redis & Scripted, clock: Clock, watcher: StoreWatcher) {
     this.#redis = redis
     this.#watcher = watcher
-    this.outages = new Outages(clock, watcher)
+    this.#clock = clock
+    this.outages = new Outages(() => this.now(), watcher)
+    this.#synchronising = setInterval(() => { this.synchronise().catch(() => {}) }, synchroniseEveryMs).unref()
   }
 
   /**
@@ -48,7 +60,7 @@ export class RedisConnection {
       await connection.#firstConnection()
       await connection.#assertSafe()
     } catch (error) {
-      redis.disconnect()
+      connection.close()
       throw error
     }
     redis.on('ready', () => {
@@ -65,7 +77,15 @@ export class RedisConnection {
 
   /** Epoch milliseconds by Redis' own clock. */
   now (): number {
-    return performance.now() + this.#clockOffsetMs
+    return Math.floor(performance.now() + this.#clockOffsetMs)
+  }
+
+  /**
+   * Notes that Redis' clock showed a time between the moment it was asked, by our monotonic clock, and now: what we took
+   * it for moves as far as that proves it wrong. A slow answer proves little.
+   */
+  noteTime (ms: number, asked: number): void {
+    this.#clockOffsetMs = Math.min(Math.max(this.#clockOffsetMs, ms - performance.now()), ms + 1 - asked)
   }
 
   /** @throws StoreError */
@@ -100,11 +120,23 @@ export class RedisConnection {
       asked = performance.now()
       return redis.time()
     })
-    this.#clockOffsetMs = seconds * 1000 + micros / 1000 - (asked + performance.now()) / 2
+    this.noteTime(seconds * 1000 + micros / 1000, asked)
+    this.#compareClocks()
   }
 
   close (): void {
+    clearInterval(this.#synchronising)
     this.#redis.disconnect()
+  }
+
+  /** Sessions and claims go by Redis' clock alone; tokens go by ours, and whoever checks them by a third one. */
+  #compareClocks (): void {
+    const skewMs = this.now() - this.#clock()
+    const wasSkewed = this.#isSkewed
+    this.#isSkewed = Math.abs(skewMs) > maxSkewMs
+    if (!this.#isSkewed || wasSkewed) return
+    const seconds = Math.round(Math.abs(skewMs) / 1000)
+    this.#watcher(new StoreError(`the clock of Redis is ${seconds} seconds ${skewMs > 0 ? 'ahead of' : 'behind'} that of this machine: keep both by NTP`))
   }
 
   #firstConnection (): Promise<void> {

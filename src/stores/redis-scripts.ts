@@ -1,8 +1,12 @@
-/** Steps that Redis takes as one. KEYS: the entry, then its folder's index. `expiresAt` 0 is for ever. */
+/** Steps that Redis takes as one, by its own clock. KEYS: the entry, then its folder's index. `expiresAt` 0 is for ever. */
+
+const clock = `
+local time = redis.call('TIME')
+local now = tonumber(time[1])`
 
 /** Lets a folder's index forget what is over, and end with the last of its members. */
-const tidy = `
-local function tidy (folder, now)
+const tidy = `${clock}
+local function tidy (folder)
   redis.call('ZREMRANGEBYSCORE', folder, '-inf', now)
   local last = redis.call('ZRANGE', folder, -1, -1, 'WITHSCORES')
   if last[2] == 'inf' then redis.call('PERSIST', folder)
@@ -14,7 +18,7 @@ end`
  * entry's life more than it has.
  */
 const set = `${tidy}
-local function set (key, folder, member, value, expiresAt, now)
+local function set (key, folder, member, value, expiresAt)
   local score = '+inf'
   if expiresAt == 0 then redis.call('SET', key, value)
   else
@@ -24,46 +28,44 @@ local function set (key, folder, member, value, expiresAt, now)
     if known >= expiresAt and known <= score then return end
   end
   redis.call('ZADD', folder, score, member)
-  tidy(folder, now)
+  tidy(folder)
 end`
 
-/** A swap that comes too late answers -1, and nothing is done (see swapWithinMs). */
+/** A swap that comes too late answers -1, and nothing is done (see swapWithinMs). Each answer tells the time in milliseconds. */
 const late = `
-local function late (deadline)
-  local time = redis.call('TIME')
-  return time[1] * 1000 + time[2] / 1000 > tonumber(deadline)
-end`
+local ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local function late (deadline) return ms > tonumber(deadline) end`
 
 export const scripts = {
   handstampPut: {
     keys: 2,
     lua: `${set}
-set(KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4])`
+set(KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3]))`
   },
   handstampReplace: {
     keys: 2,
     lua: `${set}${late}
-if redis.call('GET', KEYS[1]) ~= ARGV[5] then return 0 end
-if late(ARGV[6]) then return -1 end
-set(KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4])
-return 1`
+if redis.call('GET', KEYS[1]) ~= ARGV[4] then return {0, false, ms} end
+if late(ARGV[5]) then return {-1, false, ms} end
+set(KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3]))
+return {1, false, ms}`
   },
   handstampReplaceLine: {
     keys: 2,
     lua: `${set}${late}
 local found = redis.call('GET', KEYS[1])
-if not found or string.sub(found, 1, #ARGV[5]) ~= ARGV[5] then return {0, found} end
-if late(ARGV[6]) then return {-1, found} end
+if not found or string.sub(found, 1, #ARGV[4]) ~= ARGV[4] then return {0, found, ms} end
+if late(ARGV[5]) then return {-1, found, ms} end
 local rest = string.find(found, '\\n', 1, true) or #found + 1
-set(KEYS[1], KEYS[2], ARGV[1], ARGV[2] .. string.sub(found, rest), tonumber(ARGV[3]), ARGV[4])
-return {1, found}`
+set(KEYS[1], KEYS[2], ARGV[1], ARGV[2] .. string.sub(found, rest), tonumber(ARGV[3]))
+return {1, found, ms}`
   },
   handstampRemove: {
     keys: 2,
     lua: `${tidy}
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
-tidy(KEYS[2], ARGV[2])`
+tidy(KEYS[2])`
   },
   handstampCount: {
     keys: 1,
@@ -76,12 +78,12 @@ return redis.call('INCR', KEYS[1])`
   // News are numbered by one counter; a second sorted set by their ends keeps both short.
   handstampAnnounce: {
     keys: 3,
-    lua: `
+    lua: `${clock}
 local number = redis.call('INCR', KEYS[3])
 local member = number .. ':' .. ARGV[2] .. ':' .. ARGV[1]
 redis.call('ZADD', KEYS[1], number, member)
 redis.call('ZADD', KEYS[2], ARGV[2], member)
-local over = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[3], 'LIMIT', 0, 100)
+local over = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)
 if #over > 0 then
   redis.call('ZREM', KEYS[1], unpack(over))
   redis.call('ZREM', KEYS[2], unpack(over))
@@ -91,14 +93,15 @@ end`
 
 type Reply = Promise<number>
 
+/** What it found is told by a swap of a line alone. */
+export type Swapping = Promise<[outcome: number, found: string | null, timeMs: number]>
+
 /** What the scripts are as commands of the client. */
 export interface Scripted {
-  handstampPut (key: string, folder: string, member: string, value: string, expiresAt: number, now: number): Reply
-  handstampReplace (key: string, folder: string, member: string, value: string, expiresAt: number, now: number, expected: string, deadlineMs: number): Reply
-  handstampReplaceLine (
-    key: string, folder: string, member: string, line: string, expiresAt: number, now: number, expected: string, deadlineMs: number
-  ): Promise<[outcome: number, found: string | null]>
-  handstampRemove (key: string, folder: string, member: string, now: number): Reply
+  handstampPut (key: string, folder: string, member: string, value: string, expiresAt: number): Reply
+  handstampReplace (key: string, folder: string, member: string, value: string, expiresAt: number, expected: string, deadlineMs: number): Swapping
+  handstampReplaceLine (key: string, folder: string, member: string, line: string, expiresAt: number, expected: string, deadlineMs: number): Swapping
+  handstampRemove (key: string, folder: string, member: string): Reply
   handstampCount (counter: string, above: number): Reply
-  handstampAnnounce (news: string, ends: string, counter: string, text: string, expiresAt: number, now: number): Reply
+  handstampAnnounce (news: string, ends: string, counter: string, text: string, expiresAt: number): Reply
 }

@@ -1,9 +1,11 @@
 import type { StoreWatcher } from './outages.ts'
-import { namespace, RedisConnection } from './redis-connection.ts'
-import { epochSeconds, StoreError, type Clock, type Entry, type Heard, type Store, type Swap } from './store.ts'
+import { namespace, RedisConnection, type Asked } from './redis-connection.ts'
+import type { Swapping } from './redis-scripts.ts'
+import { StoreError, type Clock, type Entry, type Heard, type Store, type Swap } from './store.ts'
 
 /** A swap that Redis gets to later than this is not made: our patience may have ended by then. */
 const swapWithinMs = 400
+const tooLate = -1
 const forever = 0
 
 /**
@@ -12,18 +14,19 @@ const forever = 0
  */
 export class RedisStore implements Store {
   readonly #connection: RedisConnection
-  readonly #clock: Clock
   /** How often Redis had come back when news was read last. Numbers from before may have been given to other news since. */
   #heardSince = 0
 
-  private constructor (connection: RedisConnection, clock: Clock) {
+  private constructor (connection: RedisConnection) {
     this.#connection = connection
-    this.#clock = clock
   }
 
-  /** @throws StoreError as RedisConnection.open does */
+  /**
+   * @param clock of this machine: a Redis whose clock shows another time is warned about
+   * @throws StoreError as RedisConnection.open does
+   */
   static async connect (url: string, clock: Clock = Date.now, watcher: StoreWatcher = () => {}): Promise<RedisStore> {
-    return new RedisStore(await RedisConnection.open(url, clock, watcher), clock)
+    return new RedisStore(await RedisConnection.open(url, clock, watcher))
   }
 
   async get (key: string): Promise<string | undefined> {
@@ -31,7 +34,7 @@ export class RedisStore implements Store {
   }
 
   async put (key: string, value: string, expiresAt = forever): Promise<void> {
-    await this.#connection.ask(redis => redis.handstampPut(key, folderOf(key), key, value, expiresAt, epochSeconds(this.#clock)))
+    await this.#connection.ask(redis => redis.handstampPut(key, folderOf(key), key, value, expiresAt))
   }
 
   async claim (key: string, value: string, expiresAt = forever): Promise<boolean> {
@@ -41,20 +44,16 @@ export class RedisStore implements Store {
   }
 
   async replace (key: string, expected: string, value: string, expiresAt = forever): Promise<boolean> {
-    const now = epochSeconds(this.#clock)
-    return this.#inTime(await this.#connection.ask(redis =>
-      redis.handstampReplace(key, folderOf(key), key, value, expiresAt, now, expected, this.#swapDeadline())))
+    const { replaced } = await this.#swap((redis, deadline) => redis.handstampReplace(key, folderOf(key), key, value, expiresAt, expected, deadline))
+    return replaced
   }
 
   async replaceLine (key: string, expected: string, line: string, expiresAt = forever): Promise<Swap> {
-    const now = epochSeconds(this.#clock)
-    const [outcome, found] = await this.#connection.ask(redis =>
-      redis.handstampReplaceLine(key, folderOf(key), key, line, expiresAt, now, expected, this.#swapDeadline()))
-    return { replaced: this.#inTime(outcome), found: found ?? undefined }
+    return this.#swap((redis, deadline) => redis.handstampReplaceLine(key, folderOf(key), key, line, expiresAt, expected, deadline))
   }
 
   async remove (key: string): Promise<void> {
-    await this.#connection.ask(redis => redis.handstampRemove(key, folderOf(key), key, epochSeconds(this.#clock)))
+    await this.#connection.ask(redis => redis.handstampRemove(key, folderOf(key), key))
   }
 
   async list (folder: string): Promise<Entry[]> {
@@ -75,7 +74,7 @@ export class RedisStore implements Store {
   }
 
   async announce (news: string, expiresAt: number): Promise<void> {
-    await this.#connection.ask(redis => redis.handstampAnnounce('news/', 'news/ends/', 'counters/news', news, expiresAt, epochSeconds(this.#clock)))
+    await this.#connection.ask(redis => redis.handstampAnnounce('news/', 'news/ends/', 'counters/news', news, expiresAt))
   }
 
   async newsAfter (after: number): Promise<Heard> {
@@ -86,8 +85,8 @@ export class RedisStore implements Store {
     const from = mayHaveLost ? 0 : after + 1
     const found = await this.#connection.ask(redis => redis.zrangebyscore('news/', String(from), String(last)))
     this.#heardSince = reconnections
-    const now = epochSeconds(this.#clock)
-    return { last, news: found.map(newsOf).filter(({ expiresAt }) => expiresAt > now).map(({ text }) => text), mayHaveLost }
+    const now = this.now()
+    return { last, news: found.map(newsOf).filter(({ expiresAt }) => expiresAt * 1000 > now).map(({ text }) => text), mayHaveLost }
   }
 
   async count (counter: string, above = 0): Promise<number> {
@@ -95,7 +94,7 @@ export class RedisStore implements Store {
   }
 
   now (): number {
-    return Math.floor(this.#connection.now() / 1000)
+    return this.#connection.now()
   }
 
   async ping (): Promise<void> {
@@ -110,15 +109,18 @@ export class RedisStore implements Store {
     this.#connection.close()
   }
 
-  /** By Redis' own clock. */
-  #swapDeadline (): number {
-    return this.#connection.now() + swapWithinMs
-  }
-
-  #inTime (outcome: number): boolean {
-    if (outcome === 1 || outcome === 0) return outcome === 1
-    this.#connection.synchronise().catch(() => {}) // or its clock jumped
-    throw this.#connection.away(new StoreError('Redis came to a swap too late'))
+  /**
+   * A swap that Redis got to in time. One that was late only by a clock that has jumped, Redis' or our idea of it, is
+   * tried again: the answer tells the time.
+   */
+  async #swap (ask: (redis: Asked, deadline: number) => Swapping): Promise<Swap> {
+    for (let mayRetry = true; ; mayRetry = false) {
+      const asked = performance.now()
+      const [outcome, found, time] = await this.#connection.ask(redis => ask(redis, this.now() + swapWithinMs))
+      this.#connection.noteTime(time, asked)
+      if (outcome !== tooLate) return { replaced: outcome === 1, found: found ?? undefined }
+      if (!mayRetry || performance.now() - asked > swapWithinMs) throw this.#connection.away(new StoreError('Redis came to a swap too late'))
+    }
   }
 
   async #values (keys: string[]): Promise<Entry[]> {

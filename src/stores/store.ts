@@ -1,7 +1,7 @@
 /**
  * What Handstamp remembers: texts under keys such as `sessions/<subject>/<sid>`. Values last, or expire by themselves;
  * a change is on disk (or acknowledged by the primary) when its promise resolves, for every process and replica.
- * Times are epoch seconds. A failing or slow store rejects with StoreError within a second.
+ * Times are epoch seconds by `now`. A failing or slow store rejects with StoreError within a second.
  */
 export interface Store {
   /** The live value under a key. */
@@ -27,7 +27,7 @@ export interface Store {
   newsAfter (after: number): Promise<Heard>
   /** 1, 2, 3 … : no number twice, on any number of replicas, and each more than `above`. */
   count (counter: string, above?: number): Promise<number>
-  /** Epoch seconds by the clock that all processes on this store have in common: this machine's, or that of Redis. */
+  /** Epoch milliseconds by the clock that all processes on this store share, and that counts expiry: this machine's, or that of Redis. */
   now (): number
   /** Rejects when the store cannot serve. */
   ping (): Promise<void>

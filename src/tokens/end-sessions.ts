@@ -56,14 +56,14 @@ const atOnce = 1_000
 
 /**
  * Ends everybody's sessions. One line of news stops all that began before this second; those that say they began later, by
- * a clock that is ahead of ours, are ended one by one. Then the records go, so that nothing brings them back.
- * Who signs in while it runs may be signed out as well; who signs in afterwards stays, unless by a clock that is behind.
+ * a clock that was ahead, are ended one by one. Then the records go, so that nothing brings them back.
+ * Who signs in while it runs may be signed out as well; who signs in afterwards stays.
  * @throws StoreError: it can be done again
  */
 export async function endEveryone ({ store, revocations, config, clock }: EndOptions): Promise<void> {
-  const now = Math.max(epochSeconds(clock), store.now())
+  const now = epochSeconds(clock)
   const [places, until] = [await store.count('status'), now + revokedSeconds(config)]
-  const before = Math.min(epochSeconds(clock), store.now()) + 1
+  const before = now + 1
   const ahead = new Set<string>()
   for await (const [key, text] of store.walk(sessionsFolder)) if (!((recordOf(text)?.startedAt ?? Infinity) < before)) ahead.add(key)
   await revocations.revokeEveryone(before, places, now + config.sessionMaxSeconds)

@@ -32,7 +32,7 @@ export class Sessions {
     const record: SessionRecord = {
       generation: token.generation,
       tokenHash: hashOf(token),
-      // Whoever signs in after everybody's sessions were ended stays, though our clock be behind.
+      // Whoever signs in after everybody's sessions were ended stays, though the clock was set back.
       startedAt: Math.max(epochSeconds(clock), revocations.everyoneBefore),
       rotatedAt: clock() / 1000,
       device,

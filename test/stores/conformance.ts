@@ -293,7 +293,7 @@ export function conformance (t: Test, empty: (t: Teardown) => Promise<Place>): v
     await store.announce('short', end)
     await store.announce('long', end + 60)
     await store.announce('over', end - 60)
-    await eventually('the end has come', () => Date.now() > end * 1000)
+    await eventually('the end has come', () => store.now() >= end * 1000)
     t.same(await store.newsAfter(0), { last: 3, news: ['long'], mayHaveLost: false })
     t.same(await store.newsAfter(1), { last: 3, news: ['long'], mayHaveLost: false })
   })

@@ -3,7 +3,9 @@ import { EmbeddedStore } from '../../src/stores/embedded.ts'
 import { openStore } from '../../src/stores/index.ts'
 import { RedisStore } from '../../src/stores/redis.ts'
 import { StoreError } from '../../src/stores/store.ts'
-import { freePort, temporaryFolder, type Teardown } from '../helpers/app.ts'
+import type { Environment } from '../../src/config/environment.ts'
+import { buildTestApp, freePort, temporaryFolder, type Teardown } from '../helpers/app.ts'
+import { Browser } from '../helpers/browser.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { redisServer } from '../helpers/redis-server.ts'
 import { ada, openTestState } from '../helpers/state.ts'
@@ -49,7 +51,7 @@ conformance(t, async t => {
 replicas(t, async () => {
   await shared.client.flushall()
   return { REDIS_URL: shared.url, SECRET: 'a secret of thirty-two characters!' }
-})
+}, { travels: false })
 
 for (const policy of ['allkeys-lru', 'allkeys-lfu', 'allkeys-random']) {
   t.test(`L19 a Redis that would evict what we keep (${policy}) is refused`, async t => {
@@ -237,36 +239,105 @@ t.test('L25 a jump of our clock does not keep swaps from being in time', async t
   }
 })
 
+t.test('L25 what we take the clock of Redis for follows it when it jumps, and no swap is refused for it', async t => {
+  const { store, told } = await scene(t)
+  await store.put('things/a', '0')
+  await store.put('things/b', '0;')
+  const { now } = performance
+  for (const [round, jumpMs] of [3_600_000, -3_600_000, 1_000, -1_000].entries()) {
+    // To a Redis whose clock stays the same, ours jumps: between the two that is one and the same.
+    const { restore } = t.intercept(performance, 'now', { value: () => now.call(performance) + jumpMs })
+    t.ok(Math.abs(store.now() - Date.now() - jumpMs) < 300)
+    t.ok(await store.replace('things/a', String(round), String(round + 1)), `${jumpMs} ms`)
+    t.ok(Math.abs(store.now() - Date.now()) < 300)
+    restore()
+    t.ok((await store.replaceLine('things/b', `${round};`, `${round + 1};`)).replaced, `${-jumpMs} ms`)
+    t.ok(Math.abs(store.now() - Date.now()) < 300)
+  }
+  t.same(told, [])
+})
+
+t.test('L25 a Redis whose clock shows another time than ours is warned about', async t => {
+  for (const [off, message] of [[3_600, /^the clock of Redis is 3600 seconds behind that of this machine: keep both by NTP$/],
+    [-30, /^the clock of Redis is 30 seconds ahead of/]] as const) {
+    const told: unknown[] = []
+    const store = await RedisStore.connect(shared.url, () => Date.now() + off * 1000, error => { told.push(error) })
+    t.teardown(() => store.close())
+    t.match(told, [{ name: 'StoreError', message }])
+    t.ok(Math.abs(store.now() - Date.now()) < 300)
+  }
+})
+
+const redisEnv = (): Environment => ({ REDIS_URL: shared.url, SECRET: 'a secret of thirty-two characters!' })
+const apart = [-7_200, -700, -30, 30, 700, 7_200]
+
+t.test('L25 R48 replicas whose clocks are far apart share sessions, and take no refresh for theft', async t => {
+  for (const off of apart) {
+    await shared.client.flushall()
+    const right = await openTestState(t, redisEnv())
+    const wrong = await openTestState(t, redisEnv(), { startAt: off })
+    for (const [here, there] of [[right, wrong], [wrong, right]] as const) {
+      const { id, refreshToken: first, startedAt, idleEndsAt } = await here.sessions.start(ada, 0)
+      t.ok(Math.abs(startedAt - seconds()) < 2, `${off}`)
+      const second = (await there.sessions.refresh(first)).refreshToken
+      t.match(await here.sessions.refresh(first), { refreshToken: second, repeated: undefined })
+      t.match(await there.sessions.list('dev|7'), [{ id, startedAt }])
+      const [key = ''] = await shared.client.keys('handstamp:sessions/*/?*')
+      t.ok(Math.abs(await shared.client.expiretime(key) - idleEndsAt) < 3)
+      await here.sessions.endAll('dev|7')
+      const claims = { sid: id, auth_time: startedAt }
+      await eventually('it is known', () => there.revocations.has(claims))
+      const [, end] = await shared.client.zrange('handstamp:news/ends/', '-1', '-1', 'WITHSCORES')
+      t.ok(Math.abs(Number(end) - seconds() - 600 - 3_600) < 3, 'and for as long as it matters')
+      for (const startAt of [0, off]) {
+        const later = await openTestState(t, redisEnv(), { startAt })
+        t.ok(later.revocations.has(claims), 'also after a restart')
+        await later.close()
+      }
+    }
+    await Promise.all([right.close(), wrong.close()])
+  }
+})
+
+t.test('L25 a login goes through, and only once, however far our clock and that of Redis are apart', async t => {
+  for (const off of apart) {
+    await shared.client.flushall()
+    const { now } = Date
+    const { restore } = t.intercept(Date, 'now', { value: () => now() + off * 1000 })
+    const { app, url } = await buildTestApp(t, redisEnv())
+    const browser = new Browser(app, url)
+    const start = await browser.visit('/auth/dev')
+    const flow = [...browser.cookies].map(pair => pair.join('=')).join('; ')
+    const page = await browser.visit(String(start.headers['location']))
+    const callback = String((await browser.submit(page, { email: 'ada@example.com' })).headers['location'])
+    const done = await browser.visit(callback)
+    t.equal(done.status, 303, `${off}`)
+    t.match(String(done.headers['set-cookie']), /handstamp-refresh=[^;]+; Max-Age=(1209600|1209599|1209598);/)
+    await app.inject({ url: callback.slice(url.length), headers: { cookie: flow } })
+    t.equal((await shared.client.keys('handstamp:sessions/*/?*')).length, 1, 'one session')
+    t.equal((await browser.visit('/auth/me')).status, 200)
+    t.equal((await browser.visit('/auth/refresh', { method: 'POST', json: {} })).status, 200)
+    t.equal((await browser.visit('/auth/sessions')).json().sessions.length, 1)
+    t.equal((await browser.visit('/auth/logout', { method: 'POST', json: {} })).status, 204)
+    await app.close()
+    restore()
+  }
+})
+
 t.test('how long Redis was away is known afterwards', async t => {
-  let traveled = 0
   const redis = await redisServer(t)
-  const store = await RedisStore.connect(redis.url, () => Date.now() + traveled * 1000)
+  const store = await RedisStore.connect(redis.url)
   t.teardown(() => store.close())
   const start = seconds()
-  const between = (low: number, high: number, since = start) => {
-    const away = store.secondsAway(since)
-    t.ok(away >= low && away <= high, `${away} of ${low} to ${high}`)
-  }
-  const outage = async (from: number, to: number) => {
-    traveled = from
-    redis.pause()
-    await msToRefuse(store.ping())
-    traveled = to
-    between(to - from, to - from + 3, start + from - 1)
-    redis.resume()
-    await eventually('it is back', () => store.ping().then(() => true, () => false))
-  }
-  between(0, 0)
-  await outage(10, 110)
-  traveled = 120
-  between(100, 103)
-  between(0, 3, start + 110)
-  between(0, 0, start + 1_000)
-  await outage(130, 150)
-  traveled = 160
-  between(120, 125, start)
-  await outage(1_000, 1_010)
-  between(10, 12, start)
+  t.equal(store.secondsAway(start), 0)
+  redis.pause()
+  await msToRefuse(store.ping())
+  await eventually('it is away for three seconds', () => store.secondsAway(start) >= 3)
+  redis.resume()
+  await eventually('it is back', () => store.ping().then(() => true, () => false))
+  const away = store.secondsAway(start)
+  t.ok(away >= 3 && away <= 6, `${away}`)
+  t.equal(store.secondsAway(seconds() + 10), 0)
 })
 
 t.test('nothing grows: an index ends with what it indexes', async t => {
