@@ -8,6 +8,7 @@ import { proxyVariables, withLowerCaseProxies, type NoProxy, type Proxy } from '
 import { readProviders, type ConfiguredProvider } from './providers.ts'
 import { isLoopbackHost, isLoopbackListener } from './values.ts'
 import { variables } from './variables.ts'
+import { vouchingWarnings } from './vouching.ts'
 
 export type SigningAlg = 'RS256' | 'ES256' | 'EdDSA'
 
@@ -123,7 +124,12 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
     return canonical ?? email
   })
   const allowed = emailList('ALLOWED_EMAILS')
-  const blocked = emailList('BLOCKED_EMAILS')
+  const emails: EmailRules = {
+    ...(allowed && { allowed }),
+    ...(values.ALLOWED_EMAIL_DOMAINS && { allowedDomains: values.ALLOWED_EMAIL_DOMAINS }),
+    blocked: emailList('BLOCKED_EMAILS') ?? []
+  }
+  warnings.push(...vouchingWarnings(providers, emails))
 
   const returnTo: ReturnToRules = { publicUrl, allowedOrigins: values.ALLOWED_ORIGINS ?? [], fallback: '/auth/account' }
   const fallback = loadReturnTo(values.DEFAULT_RETURN_TO ?? returnTo.fallback, returnTo)
@@ -147,11 +153,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
     providers,
     devLogin,
     recheckMembership: values.RECHECK_MEMBERSHIP,
-    emails: {
-      ...(allowed && { allowed }),
-      ...(values.ALLOWED_EMAIL_DOMAINS && { allowedDomains: values.ALLOWED_EMAIL_DOMAINS }),
-      blocked: blocked ?? []
-    },
+    emails,
     token: {
       audience: audiences.length === 0 ? audience : [audience, ...audiences],
       ttlSeconds: values.TOKEN_TTL,

@@ -1,6 +1,7 @@
 import type { Descriptor } from '../providers/descriptor.ts'
 import { genericKinds, type GenericKind } from '../providers/generic.ts'
 import type { Catalogue } from '../providers/index.ts'
+import type { EmailAuthority } from '../providers/provider.ts'
 import type { EnvironmentReader, Group } from './environment.ts'
 import { checkTogether, refuseSharedKeys, type RuledValues } from './provider-rules.ts'
 import { usualVariables, withOperatorsWords } from './provider-variables.ts'
@@ -19,8 +20,7 @@ export interface ConfiguredProvider {
   scopes: string[]
   /** Values of its variables. */
   own: Record<string, unknown>
-  /** Only emails of these domains are accepted from this provider. */
-  emailDomains?: string[]
+  emails: EmailAuthority
 }
 
 interface Rules {
@@ -124,7 +124,7 @@ function readOne (
       reader.problem(prefix + field, 'must be https: http is for a provider and a PUBLIC_URL that are both loopback', example)
     }
   }
-  const { CLIENT_ID: clientId, CLIENT_SECRET: clientSecret = '', SCOPES, EMAIL_DOMAINS: emailDomains, NAME = name } = values
+  const { CLIENT_ID: clientId, CLIENT_SECRET: clientSecret = '', SCOPES, NAME = name } = values
   if (!complete || !clientId) return undefined
 
   const descriptor = describe(values, NAME)
@@ -138,7 +138,16 @@ function readOne (
     clientSecret,
     scopes: scopesOf(descriptor, variables, values, SCOPES),
     own: values,
-    ...(emailDomains && { emailDomains })
+    emails: authorityOf(descriptor, values)
+  }
+}
+
+function authorityOf ({ vouchesFor = [] }: Descriptor, values: KnownValues): EmailAuthority {
+  const { EMAIL_DOMAINS: domains, VOUCHES_FOR = [], TRUST_EMAIL, EMAIL_VERIFIED } = values
+  return {
+    ...(domains && { domains }),
+    vouchesFor: [...vouchesFor, ...VOUCHES_FOR, ...domains ?? []],
+    onlyTrusted: TRUST_EMAIL === true || EMAIL_VERIFIED === 'always'
   }
 }
 
@@ -147,6 +156,7 @@ interface KnownValues extends RuledValues {
   CLIENT_SECRET?: string
   SCOPES?: string[]
   VOUCHES_FOR?: string[]
+  TRUST_EMAIL?: boolean
   NAME?: string
 }
 
@@ -171,7 +181,7 @@ function refuseTwins (reader: EnvironmentReader, providers: ConfiguredProvider[]
 function warnOfUnboundEmails (places: Place[], providers: ConfiguredProvider[], { warnings }: Rules): void {
   if (providers.length < 2) return
   const generic = new Set(Object.keys(genericKinds).map(kind => `${kind.toUpperCase()}_PROVIDERS`))
-  const unbound = new Set(providers.filter(({ emailDomains }) => !emailDomains).map(({ id }) => id))
+  const unbound = new Set(providers.filter(({ emails }) => !emails.domains).map(({ id }) => id))
   for (const { id, list = '', prefix, variables } of places) {
     if (unbound.has(id) && (generic.has(list) || variables['ISSUER']?.required)) {
       warnings.push(`${prefix}EMAIL_DOMAINS is not set: ${id} may assert the email of anyone, also of users of other providers`)

@@ -105,7 +105,8 @@ export const variables = {
     read: read.list
   }),
   ALLOWED_EMAIL_DOMAINS: variable({
-    description: 'Email domains that may sign in; `.example.com` stands for its sub-domains',
+    description: 'Email domains that may sign in, by providers that speak for them (`<ID>_VOUCHES_FOR`); ' +
+      '`.example.com` stands for sub-domains',
     example: 'example.com',
     otherwise: 'everyone with a verified email',
     restricts: true,

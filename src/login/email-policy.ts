@@ -1,6 +1,6 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { AuthError } from '../errors.ts'
-import type { Identity } from '../providers/provider.ts'
+import type { EmailAuthority, Identity } from '../providers/provider.ts'
 
 /** Who may sign in. Emails and domains are in their canonical spelling. */
 export interface EmailRules {
@@ -38,30 +38,41 @@ export function domainListed (domain: string, domains: string[]): boolean {
  * Lets in only a verified, canonical and allowed email, and gives it back.
  * @throws AuthError email_missing, email_invalid, email_not_verified, email_not_allowed
  */
-export function admitEmail (identity: Identity, rules: EmailRules, providerDomains?: string[]): string {
+export function admitEmail (identity: Identity, rules: EmailRules, authority: EmailAuthority): string {
   if (identity.email === undefined) throw new AuthError('email_missing')
   const email = canonicalEmail(identity.email)
   if (!email) throw new AuthError('email_invalid')
   if (!identity.emailVerified) throw new AuthError('email_not_verified')
 
-  if (!isAllowed(email, identity.domainVouched, rules, providerDomains)) throw new AuthError('email_not_allowed')
+  if (!isAllowed({ ...identity, email }, rules, authority)) throw new AuthError('email_not_allowed')
   return email
 }
 
+/** An identity with its email in its canonical spelling. */
+type Admitted = Identity & { email: string }
+
 /** Whether somebody who was admitted once, with the email as it was then, may stay: by the rules and the providers of today. */
-export function mayStay (
-  { email, domainVouched }: Identity & { email: string }, rules: EmailRules, provider: { emailDomains?: string[] } | undefined
-): boolean {
-  return provider !== undefined && isAllowed(email, domainVouched, rules, provider.emailDomains)
+export const mayStay = (identity: Admitted, rules: EmailRules, provider: { emails: EmailAuthority } | undefined): boolean =>
+  provider !== undefined && isAllowed(identity, rules, provider.emails)
+
+/**
+ * Whether the provider speaks for the email's domain: by what it said at the login, or by the operator's word. One that
+ * only verified the mailbox does not: the domain may be in other hands since, or the person no longer with it.
+ */
+export function isVouchedFor ({ email, domainVouched, hd }: Admitted, { vouchesFor }: EmailAuthority): boolean {
+  const domain = domainOf(email)
+  return domainVouched || hd === domain || domainListed(domain, vouchesFor)
 }
 
-/** @param email in its canonical spelling */
-function isAllowed (email: string, domainVouched: boolean, { blocked, allowed, allowedDomains }: EmailRules, providerDomains?: string[]): boolean {
-  const domain = email.slice(email.indexOf('@') + 1)
+function isAllowed (identity: Admitted, { blocked, allowed, allowedDomains }: EmailRules, authority: EmailAuthority): boolean {
+  const { email } = identity
   if (blocked.includes(email)) return false
-  if (providerDomains && !domainListed(domain, providerDomains)) return false
+  if (authority.domains && !domainListed(domainOf(email), authority.domains)) return false
   if (!allowed && !allowedDomains) return true
-  if (allowed?.includes(email)) return true
-  // A provider may have verified a mailbox long ago whose domain is no longer in the same hands.
-  return domainVouched && allowedDomains !== undefined && domainListed(domain, allowedDomains)
+  const isVouched = isVouchedFor(identity, authority)
+  // Anyone may have typed a listed address at a provider that verifies none.
+  if (allowed?.includes(email) && (isVouched || !authority.onlyTrusted)) return true
+  return isVouched && allowedDomains !== undefined && domainListed(domainOf(email), allowedDomains)
 }
+
+const domainOf = (email: string): string => email.slice(email.indexOf('@') + 1)

@@ -11,6 +11,10 @@ interface Described<Own extends Variables> {
   /** `prompt=select_account` is documented there. */
   selectsAccount?: boolean
   clientIdExample?: string
+  /** Domains of mailboxes that are its own: it speaks for them. */
+  vouchesFor?: string[]
+  /** It says at each login whether it speaks for the email's domain. */
+  vouchesByItself?: true
   /**
    * Refuses whoever does not belong to what the operator's restrictions name, by throwing AuthError. Asked at every
    * login, and again at refreshes where RECHECK_MEMBERSHIP says so: it must rest on the api alone.

@@ -9,7 +9,7 @@ const maxSubjectLength = 255
  * @throws AuthError where the subject is no text or whole number, or `<provider>|<subject>` would not fit a token's sub
  */
 export function identityOf (provider: string, profile: Profile, failure: RefusalCode = 'provider_error'): Identity {
-  const { email, emailVerified, domainVouched = true, name, picture, hd } = profile
+  const { email, emailVerified, domainVouched = false, name, picture, hd } = profile
   const subject = subjectText(profile.subject)
   if (subject === undefined || `${provider}|${subject}`.length > maxSubjectLength) {
     throw new AuthError(failure, { cause: new Error('the subject cannot be used') })

@@ -71,7 +71,7 @@ export function oauth1Provider (descriptor: OAuth1Descriptor, settings: OAuth1Se
     id,
     name: settings.name,
     callbackUrl,
-    ...(settings.emailDomains && { emailDomains: settings.emailDomains }),
+    emails: settings.emails,
     selectsAccount: descriptor.selectsAccount ?? false,
     checksMembership: isRestricted(descriptor, own),
     formPost: false,

@@ -50,7 +50,7 @@ export function oauth2Provider (descriptor: OAuth2Descriptor, settings: Provider
     id,
     name: settings.name,
     callbackUrl: settings.callbackUrl,
-    ...(settings.emailDomains && { emailDomains: settings.emailDomains }),
+    emails: settings.emails,
     selectsAccount: descriptor.selectsAccount ?? false,
     checksMembership: isRestricted(descriptor, own),
     formPost: descriptor.params?.['response_mode'] === 'form_post',

@@ -101,7 +101,7 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
     id,
     name: settings.name,
     callbackUrl: settings.callbackUrl,
-    ...(settings.emailDomains && { emailDomains: settings.emailDomains }),
+    emails: settings.emails,
     selectsAccount: descriptor.selectsAccount ?? false,
     checksMembership: isRestricted(descriptor, own),
     formPost: descriptor.params?.['response_mode'] === 'form_post',

@@ -8,12 +8,22 @@ export interface Identity {
   subject: string
   email: string | undefined
   emailVerified: boolean
-  /** False where the provider verified the mailbox once but does not speak for its domain. */
+  /** The provider said at this login that it speaks for the email's domain; to verify a mailbox is less. */
   domainVouched: boolean
   name?: string
   picture?: string
   /** The Workspace domain that Google names. */
   hd?: string
+}
+
+/** How far a provider's word for an email goes, by what it is and by what the operator says. */
+export interface EmailAuthority {
+  /** Only emails of these domains are accepted from it. */
+  domains?: string[]
+  /** For these domains its word is the domain's own. */
+  vouchesFor: string[]
+  /** It gives out emails that it does not verify: the operator trusts them all the same. */
+  onlyTrusted: boolean
 }
 
 /** Parameters a start may hand on to the provider, besides what every flow has. */
@@ -67,7 +77,7 @@ export interface Provider {
   id: string
   name: string
   callbackUrl: string
-  emailDomains?: string[]
+  emails: EmailAuthority
   selectsAccount: boolean
   /** Sign-ins are restricted to members of something that its API is asked about. */
   checksMembership: boolean
@@ -100,7 +110,7 @@ export interface ProviderSettings {
   scopes: string[]
   /** Values of the descriptor's own variables. */
   own: Record<string, unknown>
-  emailDomains?: string[]
+  emails: EmailAuthority
   callbackUrl: string
   /** PUBLIC_URL is loopback */
   loopback: boolean

@@ -106,7 +106,7 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
     if (flow.over || !await claim(flow)) return alreadyUsed(request, reply, flow)
 
     const { identity, grant } = await provider.identify(answer, flow)
-    const email = admitEmail(identity, options.emails, provider.emailDomains)
+    const email = admitEmail(identity, options.emails, provider.emails)
     const kept = grant && options.memberships?.keep(provider.id, grant)
     const session = await options.sessions.start({ ...identity, email }, deviceOf(request.headers['user-agent']), kept)
     const issued = await orEnd(session, options.sessions, async () => {

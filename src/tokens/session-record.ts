@@ -32,9 +32,12 @@ type Generation = Pick<SessionRecord, 'generation' | 'tokenHash'>
 
 const version = 1
 
-type Row = [startedAt: number, device: number, provider: string, subject: string, email: string, vouched?: number,
+/** The first versions wrote 1 here unless a provider denied that it speaks for the email's domain, and look for it. */
+const undenied = 1
+
+type Row = [startedAt: number, device: number, provider: string, subject: string, email: string, undenied?: number,
   name?: string, picture?: string, hd?: string, statusIndex?: number, grant?: string, repeats?: number[] | '',
-  ...rest: unknown[]]
+  vouched?: number, ...rest: unknown[]]
 
 /** What the first line starts with while this is the generation: a refresh swaps that line and leaves the other alone. */
 export const lineStart = ({ generation, tokenHash }: Generation): string => `${version} ${generation} ${tokenHash} `
@@ -45,7 +48,8 @@ export const lineOf = (generation: Generation, rotatedAt: number): string => lin
 export function sessionText (record: SessionRecord): string {
   const { rotatedAt, startedAt, device, identity, statusIndex = 0, grant = '', repeats = '', rest } = record
   const { provider, subject, email, domainVouched, name = '', picture = '', hd = '' } = identity
-  const row: Row = [startedAt, device, provider, subject, email, domainVouched ? 1 : 0, name, picture, hd, statusIndex, grant, repeats, ...rest]
+  const vouched = domainVouched ? 1 : 0
+  const row: Row = [startedAt, device, provider, subject, email, undenied, name, picture, hd, statusIndex, grant, repeats, vouched, ...rest]
   while (row.at(-1) === '' || row.at(-1) === 0) row.pop()
   return `${lineOf(record, rotatedAt)}\n${JSON.stringify(row)}`
 }
@@ -55,7 +59,8 @@ export function recordOf (text: string): SessionRecord | undefined {
   const end = text.indexOf('\n')
   const [found, generation, tokenHash = '', rotatedAt] = text.slice(0, end).split(' ')
   if (Number(found) !== version) return undefined
-  const [startedAt, device, provider, subject, email, vouched, name, picture, hd, statusIndex, grant, repeats, ...rest] = JSON.parse(text.slice(end)) as Row
+  const [startedAt, device, provider, subject, email, , name, picture, hd, statusIndex, grant, repeats, vouched, ...rest] =
+    JSON.parse(text.slice(end)) as Row
   // Member by member: to spread what may be missing would take longer than all the rest, at every refresh.
   const identity: AdmittedIdentity = { provider, subject, email, emailVerified: true, domainVouched: vouched === 1 }
   if (name) identity.name = name

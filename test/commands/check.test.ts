@@ -41,7 +41,8 @@ t.test('check prints the configuration with the callback URL of each provider, a
   t.equal(error, '')
   for (const text of ['https://auth.example.com/auth/google/callback', 'https://auth.example.com/auth/acme/callback', 'redis.example.com:6379',
     'ada@example.com, *@example.org', 'mallory@example.com', 'role: "authenticated"', 'https://auth.example.com/.well-known/token-status/0',
-    'example.com and its sub-domains', '10.0.0.0/8', /rate limit +none/, '/welcome', /log +info/, 'api, web', 'RS256', 'given (1)', 'https://auth.example.com/.well-known/jwks.json', 'Warning: OIDC_ACME_EMAIL_DOMAINS']) {
+    'example.com and its sub-domains', '10.0.0.0/8', /rate limit +none/, '/welcome', /log +info/, 'api, web', 'RS256', 'given (1)', 'https://auth.example.com/.well-known/jwks.json', 'Warning: OIDC_ACME_EMAIL_DOMAINS',
+    /Warning: acme lets nobody of example\.org in: .*: OIDC_ACME_VOUCHES_FOR=example\.org\n/]) {
     t.match(out, text)
   }
   t.notMatch(out, /0123456789abcdef|redis-password|google-secret|acme-secret/)

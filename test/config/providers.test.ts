@@ -217,7 +217,7 @@ t.test('a provider that somebody runs takes an issuer, and is as free with email
   t.match(loadConfig({ ...okta, ...pair('GITHUB') }).warnings, [/^OKTA_EMAIL_DOMAINS is not set: okta may assert/])
   t.same(loadConfig({ ...okta, ...pair('GITHUB'), OKTA_EMAIL_DOMAINS: 'acme.example' }).warnings, [])
   const [configured] = loadConfig({ ...okta, OKTA_EMAIL_DOMAINS: 'acme.example' }).providers
-  t.same(configured?.emailDomains, ['acme.example'])
+  t.same(configured?.emails, { domains: ['acme.example'], vouchesFor: ['acme.example'], onlyTrusted: false })
   t.match(problems({ ...okta, OKTA_EMAIL_DOMAINS: '' }), [/^OKTA_EMAIL_DOMAINS is set but empty/])
 })
 

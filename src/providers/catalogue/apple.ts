@@ -21,6 +21,7 @@ export const apple = oidc({
     idTokenAlgs: ['RS256']
   },
   scopes: ['openid', 'email', 'name'],
+  vouchesFor: ['icloud.com', 'me.com', 'mac.com', 'privaterelay.appleid.com'],
   // Apple gives out name and email in no other way.
   params: { response_mode: 'form_post' },
   variables: {

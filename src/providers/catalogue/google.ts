@@ -20,6 +20,8 @@ export const google = oidc({
   },
   scopes: ['openid', 'email', 'profile'],
   selectsAccount: true,
+  vouchesFor: ['gmail.com', 'googlemail.com'],
+  vouchesByItself: true,
   variables: {
     HD: variable({
       description: 'Only these Google Workspace domains, checked on the `hd` claim',
@@ -31,13 +33,9 @@ export const google = oidc({
   },
 
   // Google speaks for gmail.com and for Workspace domains (`hd`); any other address was only a mailbox once.
-  refine ({ hd, email }, { HD: domains }) {
+  refine ({ hd }, { HD: domains }) {
     const hosted = typeof hd === 'string' && /^[a-z0-9.-]{1,253}$/i.test(hd) ? hd.toLowerCase() : undefined
     if (domains && !(hosted && domains.includes(hosted))) throw new AuthError('email_not_allowed')
-    const domain = typeof email === 'string' ? email.slice(email.indexOf('@') + 1).toLowerCase() : ''
-    return {
-      domainVouched: domain === 'gmail.com' || domain === 'googlemail.com' || domain === hosted,
-      ...(hosted && { hd: hosted })
-    }
+    return hosted ? { hd: hosted } : {}
   }
 })

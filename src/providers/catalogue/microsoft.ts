@@ -54,6 +54,8 @@ export const microsoft = oidc({
   scopes: ['openid', 'email', 'profile'],
   passedOnAs: { hd: 'domain_hint' },
   selectsAccount: true,
+  vouchesFor: ['outlook.com', 'hotmail.com', 'live.com', 'msn.com'],
+  vouchesByItself: true,
   variables: {
     TENANT: variable({
       description: 'Who may sign in at all: a tenant id, `organizations`, `consumers` or `common`',

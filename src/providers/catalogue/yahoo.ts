@@ -21,5 +21,6 @@ export const yahoo = oidc({
   },
   // Reported to be refused for clients with a secret ("unauthorized_client"). The nonce binds the code here.
   pkce: false,
-  scopes: ['openid', 'email', 'profile']
+  scopes: ['openid', 'email', 'profile'],
+  vouchesFor: ['yahoo.com']
 })
