@@ -11,6 +11,7 @@ import { secretBox } from './keys/secret-box.ts'
 import { sessionCookies } from './login/cookies.ts'
 import { mayStay } from './login/email-policy.ts'
 import { Flows } from './login/flow.ts'
+import { FlowClaims } from './login/flow-claims.ts'
 import { Memberships } from './login/memberships.ts'
 import { PostedAnswers } from './login/posted-answer.ts'
 import { watchClock } from './plugins/clock-alarm.ts'
@@ -103,6 +104,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   const statusLists = config.token.status ? new StatusLists({ ...config, store, keys, revocations, clock }) : undefined
   const flowBox = secretBox(secrets, 'flows')
   const flows = new Flows(flowBox, config.secure, app.serializeCookie, state.clock)
+  const claims = new FlowClaims(store, secretBox(secrets, 'flow-claims'))
   const postedAnswers = new PostedAnswers(secretBox(secrets, 'posted-answers'), state.clock)
   const cookies = sessionCookies(config, app.serializeCookie, state.clock)
   const memberships = config.recheckMembership ? new Memberships({ providers, box: secretBox(secrets, 'grants'), clock: state.clock, warn }) : undefined
@@ -148,7 +150,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   await app.register(postedCallback, { prefix: '/auth', providers, postedAnswers })
   await app.register(login, { prefix: '/auth', providers, returnTo, flows })
   await app.register(callback, {
-    prefix: '/auth', providers, returnTo, emails, flows, postedAnswers, store, sessions, accessTokens, verifier, cookies, logDigest, memberships
+    prefix: '/auth', providers, returnTo, emails, flows, claims, postedAnswers, sessions, accessTokens, verifier, cookies, logDigest, memberships
   })
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/auth/login', 302))
 

@@ -19,12 +19,16 @@ export interface Flow {
   returnTo?: string
   /** epoch seconds */
   startedAt: number
-  /** It has ended: what is left says so to a browser that comes back with it, and holds no secret. */
+  /** It has ended: what is left says so to a browser that comes back with it, and holds nothing else. */
   over?: true
 }
 
 export const flowSeconds = 600
-const maxLive = 5
+/** Longer than the flow: a browser that comes back too late still says where it was going. */
+export const flowCookieSeconds = 3_600
+const maxFlows = 8
+/** Of all flow cookies together: with a session's cookies they make a line that small proxies let through. */
+const maxBytes = 4_096
 /** A start clears at most this many: a browser full of planted ones costs little, and is emptied by and by. */
 const maxCleared = 8
 const idLength = 16
@@ -55,28 +59,34 @@ export class Flows {
     return randomId(16)
   }
 
-  /** Sets the cookie of a new flow; of more than five in this browser, those that are over go, and then the oldest. */
+  /** Sets the cookie of a new flow. Of more than are kept in a browser, those that have ended go, and then the oldest. */
   keep (request: FastifyRequest, reply: FastifyReply, flow: Omit<Flow, 'startedAt'>): void {
-    const others = [...sentCookies(request).keys()].filter(name => this.#names(name)).sort()
-    const surplus = others.length - maxLive + 1
-    if (surplus > 0) {
-      const oldest = others.slice(0, maxLive + maxCleared)
-      const over = oldest.filter(name => this.#read(request, name)?.over)
-      const live = oldest.filter(name => !over.includes(name))
-      for (const name of [...over, ...live].slice(0, Math.min(surplus, maxCleared))) this.#writer.clear(reply, name)
-    }
-    this.#set(reply, { startedAt: epochSeconds(this.#clock), ...flow }, flowSeconds)
+    const [name, value] = this.#cookieOf({ startedAt: epochSeconds(this.#clock), ...flow })
+    for (const other of this.#surplus(request, maxBytes - bytesOf(name, value))) this.#writer.clear(reply, other)
+    this.#writer.set(reply, name, value, flowCookieSeconds)
   }
 
-  /**
-   * The flow that this browser started and this state belongs to.
-   * @throws AuthError flow_not_found, flow_mismatch, flow_expired
-   */
-  open (request: FastifyRequest, provider: string, state: string): Flow {
+  /** The flows of this browser that have no room beside a new one. */
+  #surplus (request: FastifyRequest, room: number): string[] {
+    const sizes = new Map([...sentCookies(request)].filter(([name]) => this.#names(name)).map(([name, values]) => [name, bytesOf(name, ...values)]))
+    const fitting = (names: string[]): number => {
+      let left = room
+      const end = names.findIndex((name, index) => index + 1 >= maxFlows || (left -= Number(sizes.get(name))) < 0)
+      return end < 0 ? names.length : end
+    }
+    const newestFirst = [...sizes.keys()].sort().reverse()
+    if (fitting(newestFirst) === newestFirst.length) return []
+    const newest = newestFirst.slice(0, maxFlows + maxCleared)
+    const live = newest.filter(name => this.#isLive(request, name))
+    const ordered = [...live, ...newest.filter(name => !live.includes(name))]
+    return ordered.slice(fitting(ordered)).slice(-maxCleared)
+  }
+
+  /** The flow that this browser started and this state belongs to, or the refusal: flow_not_found, flow_mismatch. */
+  find (request: FastifyRequest, provider: string, state: string): Flow | AuthError {
     const flow = this.peek(request, state)
-    if (!flow) throw new AuthError('flow_not_found')
-    if (!sameText(flow.state, state) || flow.provider !== provider) throw new AuthError('flow_mismatch')
-    return flow
+    if (!flow) return new AuthError('flow_not_found')
+    return sameText(flow.state, state) && flow.provider === provider ? flow : new AuthError('flow_mismatch')
   }
 
   isOver (flow: Flow): boolean {
@@ -88,15 +98,25 @@ export class Flows {
     return /^[\w-]+$/.test(state) ? this.#read(request, this.#prefix + flowId(state)) : undefined
   }
 
-  /** The flow has ended. A reminder stays for its time, so that a browser's back button and retries are told apart from a stranger. */
-  end (reply: FastifyReply, flow: Flow): void {
-    const secondsLeft = flow.startedAt + flowSeconds - epochSeconds(this.#clock)
-    this.#set(reply, { ...flow, nonce: '', kept: {}, over: true }, Math.max(1, secondsLeft))
+  /**
+   * The flow has ended. A reminder stays as long as its cookie would, so that a browser's back button and retries are told
+   * apart from a stranger; none, if its line would be longer than `room`.
+   */
+  end (reply: FastifyReply, { provider, state, startedAt }: Flow, room = Infinity): void {
+    const secondsLeft = startedAt + flowCookieSeconds - epochSeconds(this.#clock)
+    const [name, value] = this.#cookieOf({ provider, state, nonce: '', kept: {}, startedAt, over: true })
+    if (this.#writer.lineBytes(name, value) > room) this.#writer.clear(reply, name)
+    else this.#writer.set(reply, name, value, Math.max(1, secondsLeft))
   }
 
   /** Whether a cookie is called as flows are: other letters and lengths could not be written into a Set-Cookie. */
   #names (name: string): boolean {
     return name.startsWith(this.#prefix) && /^[\w-]{1,64}$/.test(name)
+  }
+
+  #isLive (request: FastifyRequest, name: string): boolean {
+    const flow = this.#read(request, name)
+    return flow !== undefined && !flow.over
   }
 
   #read (request: FastifyRequest, name: string): Flow | undefined {
@@ -105,11 +125,15 @@ export class Flows {
     return text ? JSON.parse(text) as Flow : undefined
   }
 
-  #set (reply: FastifyReply, flow: Flow, maxAge: number): void {
+  #cookieOf (flow: Flow): [name: string, value: string] {
     const name = this.#prefix + flowId(flow.state)
-    this.#writer.set(reply, name, this.#box.seal(JSON.stringify(flow), name), maxAge)
+    return [name, this.#box.seal(JSON.stringify(flow), name)]
   }
 }
+
+/** What a cookie takes in a `Cookie` header. */
+const bytesOf = (name: string, ...values: string[]): number =>
+  values.reduce((sum, value) => sum + name.length + value.length + '=; '.length, 0)
 
 const sameText = (one: string, other: string): boolean =>
   timingSafeEqual(createHash('sha256').update(one).digest(), createHash('sha256').update(other).digest())

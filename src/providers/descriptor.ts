@@ -145,6 +145,8 @@ interface OAuth2Facts<Own extends Variables> extends Described<Own>, OAuth2Quirk
   /** What stands before the paths of API calls. */
   apiUrl: string
   apiAuth?: ApiAuth
+  /** It adds a fragment to the address of the callback, as Facebook does. */
+  addsFragment?: true
   apiHeaders?: Record<string, string>
   /** `post` if not given. */
   tokenAuth?: TokenAuth

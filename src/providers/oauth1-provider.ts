@@ -74,6 +74,7 @@ export function oauth1Provider (descriptor: OAuth1Descriptor, settings: OAuth1Se
     emails: settings.emails,
     selectsAccount: descriptor.selectsAccount ?? false,
     checksMembership: isRestricted(descriptor, own),
+    addsFragment: false,
     formPost: false,
 
     async warmUp () {},

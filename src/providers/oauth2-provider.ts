@@ -53,6 +53,7 @@ export function oauth2Provider (descriptor: OAuth2Descriptor, settings: Provider
     emails: settings.emails,
     selectsAccount: descriptor.selectsAccount ?? false,
     checksMembership: isRestricted(descriptor, own),
+    addsFragment: descriptor.addsFragment ?? false,
     formPost: descriptor.params?.['response_mode'] === 'form_post',
 
     async warmUp () {},

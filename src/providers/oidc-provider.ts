@@ -104,6 +104,7 @@ export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings
     emails: settings.emails,
     selectsAccount: descriptor.selectsAccount ?? false,
     checksMembership: isRestricted(descriptor, own),
+    addsFragment: false,
     formPost: descriptor.params?.['response_mode'] === 'form_post',
 
     async warmUp () {

@@ -81,6 +81,8 @@ export interface Provider {
   selectsAccount: boolean
   /** Sign-ins are restricted to members of something that its API is asked about. */
   checksMembership: boolean
+  /** It sends the browser back to an address with a fragment of its own. */
+  addsFragment: boolean
   /** The callback comes as a cross-site form post. */
   formPost: boolean
   /** Learns what it must ask for before anybody signs in; never rejects. What costs time to build is built at the first login. */

@@ -1,41 +1,33 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Config } from '../config/config.ts'
 import { AuthError } from '../errors.ts'
-import type { SessionCookies } from '../login/cookies.ts'
+import type { SecretBox } from '../keys/secret-box.ts'
 import { deviceOf } from '../login/device.ts'
 import { admitEmail } from '../login/email-policy.ts'
-import { flowSeconds, type Flow, type Flows } from '../login/flow.ts'
+import type { Flow } from '../login/flow.ts'
+import type { FlowClaims } from '../login/flow-claims.ts'
 import type { Memberships } from '../login/memberships.ts'
 import { maxSealedLength, type PostedAnswers } from '../login/posted-answer.ts'
-import { withError, withReturnTo, type ReturnToRules } from '../login/return-to.ts'
-import type { Config } from '../config/config.ts'
-import type { SecretBox } from '../keys/secret-box.ts'
+import { withError, withReturnTo } from '../login/return-to.ts'
 import { refusalOf, refuse, wantsJson } from '../plugins/error-handler.ts'
 import { audit } from '../plugins/log.ts'
 import { counted } from '../plugins/request-limits.ts'
 import type { CallbackAnswer, Provider } from '../providers/provider.ts'
-import type { Store } from '../stores/store.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { RefreshedSession } from '../tokens/session.ts'
-import type { Sessions } from '../tokens/sessions.ts'
-import type { TokenVerifier } from '../tokens/token-verifier.ts'
+import { arrivals, type ArrivalOptions, type Begun } from './arrival.ts'
 import { providerOf, providerParams } from './login.ts'
 import { refuseUnlessNavigation } from './navigation.ts'
 import { orEnd } from './refresh-session.ts'
 import type { RoutePlugin } from './route-plugin.ts'
 import { answerParameter, jsonBody, noBody, problems } from './schemas.ts'
-import { tokenResponse } from './user.ts'
 
-export interface CallbackOptions {
+export interface CallbackOptions extends ArrivalOptions {
   providers: Map<string, Provider>
-  returnTo: ReturnToRules
   emails: Config['emails']
-  flows: Flows
+  claims: FlowClaims
   postedAnswers: PostedAnswers
-  store: Store
-  sessions: Sessions
   accessTokens: AccessTokens
-  verifier: TokenVerifier
-  cookies: SessionCookies
   logDigest: SecretBox['digest']
   /** Present where memberships are checked again at a refresh. */
   memberships: Memberships | undefined
@@ -85,97 +77,97 @@ const callbackSchema = {
 
 /** From the provider's answer to "signed in". */
 const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
-  const { flows, cookies, providers, returnTo: returnToRules } = options
+  const { flows, claims, providers, sessions, accessTokens } = options
+  const { redirect, signIn, goOn } = arrivals(options)
 
   app.get('/:provider/callback', { schema: callbackSchema, config: { page: true, ...counted('callbacks') } }, async (request, reply) => {
     refuseUnlessNavigation(request)
     const provider = providerOf(request.params.provider, providers)
-    const flow = openFlow(request, provider)
-    if (flows.isOver(flow)) return stop(request, reply, flow, new AuthError('flow_expired'))
+    const { state } = request.query
+    const flow = flows.find(request, provider.id, state)
+    if (flow instanceof AuthError || flow.over || flows.isOver(flow)) return late(request, reply, provider, flow)
     try {
       return await finish(request, reply, provider, flow)
     } catch (error) {
-      return fail(request, reply, flow, refusalOf(error))
+      const refusal = refusalOf(error)
+      auditFailure(request, provider.id, refusal)
+      if (refusal.code === 'invalid_request') throw refusal // the flow is whole
+      await claims.claim(flow).catch(() => {}) // it ends in the browser all the same
+      return sendBack(request, reply, provider, flow, refusal)
     }
   })
+
+  /**
+   * A flow that is not found, has expired or was finished. Whoever is signed in by now just goes on; a program that asks for
+   * JSON is told, unless the login was finished.
+   */
+  async function late (request: FastifyRequest<{ Querystring: Answer }>, reply: FastifyReply, provider: Provider, found: Flow | AuthError) {
+    const [flow, missing] = found instanceof AuthError ? [undefined, found] : [found]
+    const claimed = await claims.returnToOf(request.query.state)
+    const refusal = missing ?? new AuthError(flow?.over ? 'flow_already_used' : 'flow_expired')
+    const isFinished = flow?.over ?? claimed !== undefined
+    if (refusal.code !== 'flow_mismatch' && (isFinished || !wantsJson(request))) {
+      const gone = await goOn(request, reply, provider, flow?.returnTo ?? claimed)
+      if (gone) return gone
+    }
+    return stop(request, reply, provider, refusal, flow && (flow.returnTo ?? claimed))
+  }
 
   async function finish (request: FastifyRequest<{ Querystring: Answer }>, reply: FastifyReply, provider: Provider, flow: Flow) {
     const { answer: sealed, user: _unsigned, ...sent } = request.query
     const answer = sealed === undefined ? sent : options.postedAnswers.open(provider.id, flow.state, sealed)
     await provider.checkAnswer(answer, flow)
-    if (flow.over || !await claim(flow)) return alreadyUsed(request, reply, flow)
+    if (!await claims.claim(flow, answer)) return await again(request, reply, provider, flow, answer)
+    const outcome = await begin(request, provider, flow, answer).catch((error: unknown) => refusalOf(error))
+    claims.tell(flow, outcome instanceof AuthError ? { refused: outcome.code } : outcome.session).catch(() => {}) // this browser has it anyway
+    if (outcome instanceof AuthError) throw outcome
+    return signIn(request, reply, provider, flow, outcome)
+  }
 
+  /** Asks the provider who signs in, and begins their session. */
+  async function begin (request: FastifyRequest, provider: Provider, flow: Flow, answer: CallbackAnswer): Promise<Begun> {
     const { identity, grant } = await provider.identify(answer, flow)
     const email = admitEmail(identity, options.emails, provider.emails)
     const kept = grant && options.memberships?.keep(provider.id, grant)
-    const session = await options.sessions.start({ ...identity, email }, deviceOf(request.headers['user-agent']), kept)
-    const issued = await orEnd(session, options.sessions, async () => {
-      const token = await options.accessTokens.issue(session)
+    const session = await sessions.start({ ...identity, email }, deviceOf(request.headers['user-agent']), kept)
+    const issued = await orEnd(session, sessions, async () => {
+      const token = await accessTokens.issue(session)
       await endReplaced(request, session)
       return token
     })
-
-    flows.end(reply, flow)
-    cookies.set(reply, issued, session)
     audit(request, 'login_succeeded', { provider: provider.id, sid: session.id, email: options.logDigest(email) })
-    if (flow.returnTo === undefined && wantsJson(request)) {
-      return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(tokenResponse(issued)))
-    }
-    return reply.redirect(targetOf(flow), 303)
+    return { session, issued }
   }
 
   /** The session this browser had is out of reach now: it ends, rather than wait for its time. */
   async function endReplaced (request: FastifyRequest, session: RefreshedSession): Promise<void> {
-    const refreshToken = cookies.readRefresh(request)
-    const replaced = refreshToken === undefined ? undefined : await options.sessions.endByToken(refreshToken)
+    const refreshToken = options.cookies.readRefresh(request)
+    const replaced = refreshToken === undefined ? undefined : await sessions.endByToken(refreshToken)
     if (replaced) audit(request, 'session_ended', { sid: replaced.id, by: session.id })
   }
 
-  /** Where the person goes on, now that they are signed in. */
-  const targetOf = ({ returnTo }: Flow): string => withError(returnTo ?? returnToRules.fallback)
-
-  /** RFC 9700 section 4.7: of any number of callbacks with one state, one goes on, before anything is asked outside. */
-  const claim = (flow: Flow) => options.store.claim(`flows/${flow.state}`, '', flow.startedAt + flowSeconds + 60)
-
-  /** A browser's back button and retries bring a finished flow again: whoever is signed in just goes on. */
-  function alreadyUsed (request: FastifyRequest, reply: FastifyReply, flow: Flow) {
-    const token = cookies.read(request)
-    try {
-      if (token) {
-        options.verifier.verify(token)
-        return reply.redirect(targetOf(flow), 303)
-      }
-    } catch {
-      // not signed in after all
-    }
-    return stop(request, reply, flow, new AuthError('flow_already_used'))
+  /** The same callback once more, as the browser may have dropped the first answer: what came of it, or on to where it was going. */
+  async function again (request: FastifyRequest, reply: FastifyReply, provider: Provider, flow: Flow, answer: CallbackAnswer) {
+    const outcome = await claims.outcomeOf(flow, answer)
+    if (outcome && 'refused' in outcome) return sendBack(request, reply, provider, flow, new AuthError(outcome.refused))
+    const held = outcome && await sessions.resume(outcome.refreshToken)
+    if (held?.isNewest) return signIn(request, reply, provider, flow, { session: held.session, issued: await accessTokens.issue(held.session) })
+    return await goOn(request, reply, provider, flow.returnTo) ?? stop(request, reply, provider, new AuthError('flow_already_used'), flow.returnTo)
   }
 
-  /** An answer that no flow of this browser waits for is a failed login as well. */
-  function openFlow (request: FastifyRequest<{ Querystring: Answer }>, provider: Provider): Flow {
-    try {
-      return flows.open(request, provider.id, request.query.state)
-    } catch (error) {
-      auditFailure(request, provider.id, refusalOf(error))
-      throw error
-    }
-  }
-
-  /** A flow that cannot go on here: the person may start again. */
-  function stop (request: FastifyRequest, reply: FastifyReply, flow: Flow, refusal: AuthError) {
-    auditFailure(request, flow.provider, refusal)
-    return refuse(request, reply, refusal, startAgain(flow))
+  /** A callback that no flow waits for, or none any more: the person may start again. */
+  function stop (request: FastifyRequest, reply: FastifyReply, { id }: Provider, refusal: AuthError, returnTo?: string) {
+    auditFailure(request, id, refusal)
+    return refuse(request, reply, refusal, withReturnTo(`/auth/${id}`, returnTo))
   }
 
   /** A failed login goes back to where it was started from, with our own words. */
-  function fail (request: FastifyRequest, reply: FastifyReply, flow: Flow, refusal: AuthError) {
-    auditFailure(request, flow.provider, refusal)
-    if (refusal.code === 'invalid_request') throw refusal
+  function sendBack (request: FastifyRequest, reply: FastifyReply, provider: Provider, flow: Flow, refusal: AuthError) {
     flows.end(reply, flow)
-    if (flow.returnTo === undefined) return refuse(request, reply, refusal, startAgain(flow))
+    if (flow.returnTo === undefined) return refuse(request, reply, refusal, `/auth/${provider.id}`)
     request.log.info({ code: refusal.code, err: refusal.cause }, 'login refused')
     const error = { error: oauthError(refusal), error_description: refusal.detail, error_code: refusal.code }
-    return reply.redirect(withError(flow.returnTo, error), 303)
+    return redirect(reply, provider, withError(flow.returnTo, error))
   }
 }
 
@@ -188,7 +180,5 @@ function oauthError ({ statusCode }: AuthError): string {
   if (statusCode === 503) return 'temporarily_unavailable'
   return statusCode < 500 ? 'invalid_request' : 'server_error'
 }
-
-const startAgain = ({ provider, returnTo }: Flow): string => withReturnTo(`/auth/${provider}`, returnTo)
 
 export default callback

@@ -92,6 +92,15 @@ export class Sessions {
     return token && record && sessionOf(token.sessionId, record, this.#options)
   }
 
+  /** The live session of a refresh token, and whether that token is its newest. @throws StoreError */
+  async resume (text: string): Promise<{ session: RefreshedSession, isNewest: boolean } | undefined> {
+    const token = this.#options.refreshTokens.parse(text)
+    const record = token && recordOf(await this.#options.store.get(keyOf(token)) ?? '')
+    if (!token || !record || isOver(token.sessionId, record, this.#options)) return undefined
+    const isNewest = token.generation === record.generation && hashOf(token) === record.tokenHash
+    return { session: withToken(sessionOf(token.sessionId, record, this.#options), text), isNewest }
+  }
+
   /** Ends the session that a refresh token was issued for, and gives it back as far as this version can read it. @throws StoreError */
   async endByToken (text: string): Promise<Session | undefined> {
     const { store, refreshTokens } = this.#options

@@ -23,6 +23,8 @@ export interface RogueProvider {
   /** Changes to the token answer; undefined removes a member. */
   token: Json
   userinfo: Json | undefined
+  /** What each path answers by itself. */
+  answers: Record<string, Handler>
   /** Replaces what a path answers: '/.well-known/openid-configuration', '/token', '/jwks', '/userinfo'. */
   handlers: Record<string, Handler>
   /** Paths in the order they were asked. */
@@ -70,6 +72,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
     makeIdToken: (header, claims) => signRs256(header, claims),
     token: {},
     userinfo: undefined,
+    answers: {},
     handlers: {},
     requests: [],
     headers: [],
@@ -92,7 +95,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
   const json = (response: ServerResponse, body: unknown, status = 200) => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   }
-  const answers: Record<string, Handler> = {
+  rogue.answers = {
     '/.well-known/openid-configuration': (_request, response) => json(response, withChanges({
       issuer: rogue.issuer,
       authorization_endpoint: `${rogue.issuer}/authorize`,
@@ -135,7 +138,7 @@ export async function rogueProvider (t: Teardown): Promise<RogueProvider> {
     let body = ''
     request.on('data', chunk => { body += String(chunk) })
     request.on('end', () => {
-      const answer = rogue.handlers[path] ?? answers[path]
+      const answer = rogue.handlers[path] ?? rogue.answers[path]
       if (answer) Promise.resolve(answer(request, response, new URLSearchParams(body))).catch(() => response.destroy())
       else json(response, { error: 'not found' }, 404)
     })

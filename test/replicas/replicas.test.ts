@@ -66,6 +66,19 @@ t.test('a login on one replica is refreshed on another, and a logout on a third 
   }
 })
 
+t.test('R4 a callback that comes to every replica at once begins one session, which all of them hand out', async t => {
+  const { url, addresses, state } = await scene(t)
+  const browser = new Browser(undefined, url)
+  const page = await browser.visit(String((await browser.visit('/auth/dev')).headers['location']))
+  const { pathname, search } = new URL(String((await browser.submit(page, { email: 'ada@example.com' })).headers['location']))
+  const headers = { accept: 'application/json', cookie: [...browser.cookies].map(pair => pair.join('=')).join('; ') }
+  const answers = await Promise.all([...addresses, ...addresses, ...addresses].map(address => fetch(address + pathname + search, { headers })))
+  t.same(answers.map(({ status }) => status), Array(9).fill(200))
+  t.equal(new Set(answers.map(answer => /handstamp-refresh=([^;]+)/.exec(answer.headers.getSetCookie().join())?.[1])).size, 1)
+  const { user } = await answers[0]?.json() as { user: { sub: string } }
+  t.equal((await state.sessions.list(user.sub)).length, 1)
+})
+
 t.test('R39 a key that an operator rotates or revokes changes on every replica within a second', async t => {
   const { addresses, env } = await scene(t)
   const kids = async (address: string) =>

@@ -217,48 +217,6 @@ t.test('R61 no cookie of a login is SameSite=None', async t => {
 
 // Once
 
-t.test('R4 of fifty callbacks at the same moment one signs in, with one token request', async t => {
-  const scene = await rogueScene(t)
-  const address = await callbackOf(scene)
-  const cookie = [...scene.browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-  const all = await Promise.all(Array.from({ length: 50 }, () => scene.app.inject({ url: address, headers: { ...json, cookie } })))
-  const codes = all.map(answer => answer.statusCode === 200 ? 'ok' : answer.json().code)
-  t.same(codes.sort(), [...Array<string>(49).fill('flow_already_used'), 'ok'])
-  t.equal(scene.rogue.tokenForms.length, 1)
-})
-
-t.test('R4 L14 the back button brings whoever is signed in to where they were going', async t => {
-  const scene = await rogueScene(t)
-  for (const [query, target] of [['?return_to=/page', '/page'], ['', '/auth/account']] as const) {
-    const address = await callbackOf(scene, { path: `/auth/rogue${query}` })
-    t.equal((await visit(scene, address, { accept: 'text/html' })).headers['location'], target)
-    const session = scene.browser.cookies.get('handstamp')
-    const calls = scene.rogue.requests.length
-    for (let time = 0; time < 3; time++) {
-      const again = await visit(scene, address, { accept: 'text/html' })
-      t.equal(again.status, 303)
-      t.equal(again.headers['location'], target)
-      t.notMatch(String(again.headers['set-cookie']), 'handstamp=')
-    }
-    t.equal(scene.browser.cookies.get('handstamp'), session)
-    t.equal(scene.rogue.requests.length, calls)
-  }
-})
-
-t.test('R4 L14 the back button of whoever is not signed in any more shows a page that says so', async t => {
-  const scene = await rogueScene(t)
-  const address = await callbackOf(scene, { path: '/auth/rogue?return_to=/page' })
-  await visit(scene, address)
-  for (const forget of [() => scene.browser.cookies.delete('handstamp'), () => scene.browser.cookies.set('handstamp', 'x')]) {
-    forget()
-    const page = await visit(scene, address, { accept: 'text/html' })
-    t.equal(page.status, 400)
-    t.match(page.body, 'flow_already_used')
-    t.match(page.body, 'href="/auth/rogue?return_to=%2Fpage"')
-  }
-  t.equal(scene.rogue.tokenForms.length, 1)
-})
-
 t.test('R4 a failed login is over too', async t => {
   const scene = await rogueScene(t)
   scene.rogue.claims = { email_verified: false }

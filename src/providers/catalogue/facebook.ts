@@ -17,6 +17,7 @@ export const facebook = oauth2({
   apiAuth: 'query:access_token',
   scopes: ['email', 'public_profile'],
   scopeSeparator: ',',
+  addsFragment: true, // `#_=_`
   variables: { TRUST_EMAIL: trustEmail('Facebook') },
 
   // A token of another app would be as good as ours at /me: debug_token says for whom and of whom it is.
