@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { RefusalCode } from '../errors.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import type { CallbackAnswer } from '../providers/provider.ts'
-import type { Store } from '../stores/store.ts'
+import { epochSeconds, type Store } from '../stores/store.ts'
 import { flowCookieSeconds, type Flow } from './flow.ts'
 
 /** How a flow ended: with a session, whose first refresh token this is, or with a refusal. */
@@ -40,7 +40,7 @@ export class FlowClaims {
 
   /** RFC 9700 section 4.7: true for one of any number of callbacks with one state. Without an answer nothing comes of it. @throws StoreError */
   claim ({ state, startedAt, returnTo }: Flow, answer?: CallbackAnswer): Promise<boolean> {
-    const claim: Claim = { answer: answer ? digestOf(answer) : '', claimedAt: this.#store.now(), ...(returnTo && { returnTo }) }
+    const claim: Claim = { answer: answer ? digestOf(answer) : '', claimedAt: this.#seconds(), ...(returnTo && { returnTo }) }
     return this.#put(claimKey(state), claim, startedAt + flowCookieSeconds + 60)
   }
 
@@ -54,7 +54,7 @@ export class FlowClaims {
   /** Tells the callbacks that wait for it. @throws StoreError */
   async tell ({ state }: Flow, outcome: FlowOutcome): Promise<void> {
     const kept = 'refused' in outcome ? outcome : { refreshToken: outcome.refreshToken }
-    await this.#put(outcomeKey(state), kept, this.#store.now() + outcomeSeconds + 1)
+    await this.#put(outcomeKey(state), kept, this.#seconds() + outcomeSeconds + 1)
   }
 
   /**
@@ -66,9 +66,13 @@ export class FlowClaims {
     if (claim?.answer !== digestOf(answer)) return undefined
     for (const deadline = performance.now() + waitMs; ;) {
       const outcome = await this.#find<FlowOutcome>(outcomeKey(state))
-      if (outcome || performance.now() > deadline || this.#store.now() > claim.claimedAt + claimantSeconds) return outcome
+      if (outcome || performance.now() > deadline || this.#seconds() > claim.claimedAt + claimantSeconds) return outcome
       await delay(pollMs)
     }
+  }
+
+  #seconds (): number {
+    return epochSeconds(() => this.#store.now())
   }
 
   #put (key: string, value: object, expiresAt: number): Promise<boolean> {
