@@ -7,11 +7,18 @@ export const callbackUrl = (publicUrl: string, id: string): string => `${publicU
 const denials = new Set(['access_denied', 'user_denied', 'user_cancelled_login', 'user_cancelled_authorize', 'user_cancelled_authorization',
   'authorization_denied', 'login_required', 'interaction_required', 'consent_required', 'account_selection_required'])
 
+/** RFC 6749 section 4.1.2.1: the provider says that it is in trouble, and another try may help. */
+const troubles = new Set(['temporarily_unavailable', 'server_error'])
+
 /**
  * RFC 6749 section 4.1.2.1: an error is the whole answer, whatever came with it. Its own words are for nobody.
- * @throws AuthError access_denied, provider_error
+ * @throws AuthError access_denied, provider_unavailable, provider_error
  */
 export function refuseError ({ error, error_reason: reason, error_code: code, denied }: CallbackAnswer): void {
-  if (denied !== undefined || [error, reason].some(word => word !== undefined && denials.has(word))) throw new AuthError('access_denied')
-  if (error !== undefined || reason !== undefined || code !== undefined) throw new AuthError('provider_error')
+  const words = [error, reason].filter(word => word !== undefined)
+  if (denied !== undefined || words.some(word => denials.has(word))) throw new AuthError('access_denied')
+  if (words.some(word => troubles.has(word))) {
+    throw new AuthError('provider_unavailable', { cause: new Error('the provider says that it is in trouble') })
+  }
+  if (words.length > 0 || code !== undefined) throw new AuthError('provider_error')
 }

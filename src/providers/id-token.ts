@@ -22,7 +22,8 @@ export interface IdTokenExpectations {
   findKeys: (header: CompactJWSHeaderParameters) => Promise<CryptoKey[]>
 }
 
-const maxLength = 16 * 1024
+/** As much as a token answer may have: three hundred groups of a directory take 16 KiB. */
+const maxLength = 64 * 1024
 const futureSeconds = 60
 const maxAgeSeconds = 10 * 60
 const maxLifeSeconds = 24 * 60 * 60
@@ -50,8 +51,9 @@ function checkedHeader (idToken: string, algs: string[]): CompactJWSHeaderParame
   const header = parseStrictObject(Buffer.from(idToken.slice(0, idToken.indexOf('.')), 'base64url'))
   const { alg, typ } = header
   if (typeof alg !== 'string' || !algs.includes(alg)) throw new Error('alg is not the configured one')
-  // RFC 8725 section 3.10 and RFC 7515 section 4.1.11: keys come from the configured set, and we understand no extension.
-  for (const name of ['crit', 'jku', 'jwk', 'x5u', 'x5c']) if (name in header) throw new Error(`header carries ${name}`)
+  // RFC 7515 section 4.1.11: we understand no extension. Keys come from the provider's set alone (RFC 8725 section 3.10):
+  // `jku`, `x5u` and `x5c`, which some providers send, are not looked at; no honest one sends the key itself.
+  for (const name of ['crit', 'jwk']) if (name in header) throw new Error(`header carries ${name}`)
   if (typ !== undefined && !(typeof typ === 'string' && typ.toUpperCase() === 'JWT')) throw new Error('typ is not JWT')
   if (header['kid'] !== undefined && typeof header['kid'] !== 'string') throw new Error('kid is not a string')
   return header as CompactJWSHeaderParameters
@@ -82,7 +84,8 @@ function checkAudience (claims: Claims, { issuer, clientId, audiences: known }: 
 }
 
 function checkTimes ({ exp, iat, nbf }: Claims, now: number): void {
-  if (!isTime(exp) || !isTime(iat)) throw new Error('exp and iat must be integers')
+  // RFC 7519 section 2 allows fractions, and some providers send one in the time of issue.
+  if (!isTime(exp) || typeof iat !== 'number' || !isTime(Math.floor(iat))) throw new Error('exp and iat must be times')
   if (exp <= now) throw new Error('expired')
   if (exp > iat + maxLifeSeconds) throw new Error('lives longer than a day')
   if (iat > now + futureSeconds) throw new Error('issued in the future')

@@ -33,13 +33,21 @@ export async function readAnswers<Result> (read: () => Result | Promise<Result>)
   }
 }
 
-/** What a dotted path leads to; numbers count into arrays. */
-export function valueAt (document: unknown, path: string): unknown {
-  let value = document
-  for (const step of path.split('.')) {
-    if (Array.isArray(value)) value = (value as unknown[])[Number(step)]
-    else if (isJson(value) && Object.hasOwn(value, step)) value = value[step]
-    else return undefined
+/**
+ * What a dotted path leads to; numbers count into arrays. A member's own name may have dots in it, as
+ * `https://acme.example/email` has: the shortest names that lead to something count.
+ */
+export const valueAt = (document: unknown, path: string): unknown => valueBehind(document, path.split('.'))
+
+function valueBehind (value: unknown, steps: string[]): unknown {
+  const [first, ...others] = steps
+  if (first === undefined) return value
+  if (Array.isArray(value)) return valueBehind((value as unknown[])[Number(first)], others)
+  if (!isJson(value)) return undefined
+  for (let length = 1; length <= steps.length; length++) {
+    const name = steps.slice(0, length).join('.')
+    const found = Object.hasOwn(value, name) ? valueBehind(value[name], steps.slice(length)) : undefined
+    if (found !== undefined) return found
   }
-  return value
+  return undefined
 }

@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
+import { createHmac, generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { login, outcome, rogueScene } from '../helpers/rogue-login.ts'
 import { base64url, signRs256, type Json, type RogueProvider } from '../helpers/rogue-provider.ts'
@@ -91,7 +91,7 @@ t.test('R12 a signature that no key of the provider made is refused', t => asser
   })]
 ]))
 
-t.test('R20 a token that brings or names its own key is refused, and nothing is fetched', async t => {
+t.test('R20 a key that a token brings or names verifies nothing, and nothing is fetched', async t => {
   const evil = { ...foreign.publicKey.export({ format: 'jwk' }), kid: 'k1' }
   rogue.handlers['/evil'] = (_request, response) => { response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [evil] })) }
   const evilUrl = `${rogue.issuer}/evil`
@@ -102,7 +102,6 @@ t.test('R20 a token that brings or names its own key is refused, and nothing is 
     ['jwk', signed({ jwk: evil })],
     ['x5c', signed({ x5c: [foreign.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')] })],
     ['jwk beside the right signature', header({ jwk: evil })],
-    ['jku beside the right signature', header({ jku: `${rogue.issuer}/jwks` })],
     ['kid as an address', signed({ kid: evilUrl })],
     ['kid as a path', signed({ kid: '../../../../dev/null' })],
     ['kid as a query', signed({ kid: "' UNION SELECT 'key" })],
@@ -110,6 +109,12 @@ t.test('R20 a token that brings or names its own key is refused, and nothing is 
     ['kid is null', header({ kid: null })],
     ['kid is an object', header({ kid: { k1: 1 } })],
     ['kid is a list', header({ kid: ['k1'] })]
+  ])
+  const certificate = foreign.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
+  await assertEach(t, 'ok', [
+    ['jku beside the right signature', header({ jku: evilUrl })],
+    ['x5u beside the right signature', header({ x5u: evilUrl })],
+    ['x5c beside the right signature', header({ x5c: [certificate], 'x5t#S256': 'AAAA', x5t: 'AAAA' })]
   ])
   t.notOk(rogue.requests.includes('/evil'))
 })
@@ -145,8 +150,7 @@ t.test('R13 what is no compact JWS is refused', t => assertEach(t, 'invalid_id_t
     const payload = Buffer.concat([Buffer.from('{"x":"'), Buffer.from([0xff]), Buffer.from(`",${JSON.stringify(claims).slice(1)}`)])
     const input = `${base64url(header)}.${payload.toString('base64url')}`
     return `${input}.${sign('sha256', Buffer.from(input), privateKey).toString('base64url')}`
-  })],
-  ['more than 16 KiB', claims({ name: 'x'.repeat(13_000) })]
+  })]
 ]))
 
 const inserted = (member: string) => token((header, claims) => signRs256(header, `{${member},${JSON.stringify(claims).slice(1)}`))
@@ -203,22 +207,28 @@ t.test('R13 an at_hash is the one of this access token', async t => {
 })
 
 t.test('R13 times are safe integers that fit', async t => {
-  const odd = [undefined, null, '', String(now() + 100), `${new Date().toISOString()}`, now() + 100.5, -1, 1e300, [now() + 100], {}, true]
+  const halfPast = now() + 100.5
+  const odd = [undefined, null, '', String(now() + 100), `${new Date().toISOString()}`, halfPast, -1, 1e300, [now() + 100], {}, true]
   await assertEach(t, 'invalid_id_token', [
     ...odd.map((exp): Case => [`exp ${JSON.stringify(exp)}`, claims({ exp })]),
-    ...odd.map((iat): Case => [`iat ${JSON.stringify(iat)}`, claims({ iat })]),
+    ...[...odd.filter(value => value !== halfPast), -0.5, -1.5, Number.MAX_SAFE_INTEGER + 1].map((iat): Case =>
+      [`iat ${JSON.stringify(iat)}`, claims({ iat })]),
     ...odd.slice(2).map((nbf): Case => [`nbf ${JSON.stringify(nbf)}`, claims({ nbf })]),
     ['expired', claims({ iat: now() - 60, exp: now() - 1 })],
     ['ends this very second', claims({ iat: now() - 60, exp: now() })],
     ['lives longer than a day', claims({ iat: now(), exp: now() + 86_402 })],
     ['exp in milliseconds', claims({ exp: Date.now() + 300_000 })],
     ['from the future', claims({ iat: now() + 70, exp: now() + 400 })],
+    ['from the future, by a fraction', claims({ iat: now() + 70.5, exp: now() + 400 })],
+    ['issued too long ago, by a fraction', claims({ iat: now() - 610.5, exp: now() + 300 })],
     ['issued too long ago', claims({ iat: now() - 610, exp: now() + 300 })],
     ['not valid yet', claims({ nbf: now() + 70 })]
   ])
   await assertEach(t, 'ok', [
     ['from a clock that is a little ahead', claims({ iat: now() + 50, nbf: now() + 50, exp: now() + 300 })],
     ['nbf null', claims({ nbf: null })],
+    ['a fraction in iat', claims({ iat: now() - 0.877, exp: now() + 300 })],
+    ['a fraction in iat, a little ahead', claims({ iat: now() + 30.5, exp: now() + 300 })],
     ['nine minutes old', claims({ iat: now() - 540, nbf: now() - 540, exp: now() + 300 })],
     ['lives a day', claims({ iat: now(), exp: now() + 86_400 })]
   ])
@@ -234,6 +244,7 @@ t.test('an id_token that is right in every way gets in, with or without what is 
   ['as it is', () => {}],
   ['no kid where there is one key', header({ kid: undefined })],
   ['no typ', header({ typ: undefined })],
+  ['three hundred groups', claims({ groups: Array.from({ length: 300 }, () => randomUUID()) })],
   ['typ in lower case', header({ typ: 'jwt' })],
   ['unknown claims and header members', rogue => {
     rogue.claims = { auth_time: now(), acr: '1', unknown: { a: [1] } }

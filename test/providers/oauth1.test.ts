@@ -127,7 +127,7 @@ t.test('the callback must bring the temporary token of this login, and a verifie
     ['a code of OAuth 2', { code: 'x' }, 'invalid_request'],
     ['denied', { denied: 'temporary' }, 'access_denied'],
     ['denied, and a token beside it', { denied: 'temporary', oauth_token: 'temporary', oauth_verifier: 'v' }, 'access_denied'],
-    ['a problem', { oauth_problem: 'x', error: 'server_error' }, 'provider_error'],
+    ['a problem', { oauth_problem: 'x', error: 'server_error' }, 'provider_unavailable'],
     ['another state', { oauth_token: 'temporary', oauth_verifier: 'v', state: 'x'.repeat(45) }, 'flow_not_found']
   ] as Array<[string, Record<string, string>, string]>) {
     const { fake, finish } = await play(t, { callback })

@@ -249,6 +249,23 @@ t.test('only emails of EMAIL_DOMAINS are taken from a provider that has them', a
   t.equal(code(page), 'email_not_allowed')
 })
 
+t.test('a member whose name has dots in it is found by its whole name, and nested ones as ever', async t => {
+  const claim = (name: string) => `https://acme.example/${name}`
+  const env = { SUBJECT: claim('id'), EMAIL: `user.${claim('email')}`, EMAIL_VERIFIED: claim('email.verified'), NAME_CLAIM: 'user.names.0.full.name' }
+  const profile = {
+    [claim('id')]: 'p-7',
+    [claim('email.verified')]: true,
+    user: { [claim('email')]: 'ada@example.com', names: [{ 'full.name': 'Ada' }] }
+  }
+  const { page } = await play(t, { env, answers: { '/me': profile } })
+  t.match(page.json().user, { sub: 'acme|p-7', email: 'ada@example.com', name: 'Ada' })
+  const nested = { id: 7, email: 'ada@example.com', user: { email_verified: false }, 'user.email_verified': true }
+  const shadowed = await play(t, { env: { EMAIL_VERIFIED: 'user.email_verified' }, answers: { '/me': nested } })
+  t.equal(code(shadowed.page), 'email_not_verified', 'what is nested comes first')
+  const polluted = await play(t, { env: { EMAIL: '__proto__.email', EMAIL_VERIFIED: 'constructor.name' }, answers: { '/me': person } })
+  t.equal(code(polluted.page), 'email_missing', 'only what the document has')
+})
+
 t.test('R17 the profile call is bounded: JSON by its label, 64 KiB, no redirects, one more try', async t => {
   for (const [what, answer, refused] of [
     ['HTML', reply(200, '<html></html>', 'text/html'), 'provider_error'],
@@ -274,7 +291,9 @@ t.test('refusals of the provider in every shape become ours, and no token is ask
     [{ error: 'access_denied', error_reason: 'user_denied', error_code: '200' }, 'access_denied'],
     [{ error_reason: 'user_denied' }, 'access_denied'],
     [{ denied: 'a-token' }, 'access_denied'],
-    [{ error: 'server_error', error_description: '<script>' }, 'provider_error'],
+    [{ error: 'server_error', error_description: '<script>' }, 'provider_unavailable'],
+    [{ error: 'temporarily_unavailable', code: 'a-code' }, 'provider_unavailable'],
+    [{ error: 'access_denied', error_reason: 'server_error' }, 'access_denied'],
     [{ error_reason: 'something' }, 'provider_error'],
     [{ error_code: '1349126' }, 'provider_error'],
     [{}, 'invalid_request']

@@ -114,7 +114,9 @@ t.test('R8 an error is the whole answer: no code is traded, and no word of it is
     ['login_required', 403, 'access_denied'],
     ['consent_required', 403, 'access_denied'],
     ['interaction_required', 403, 'access_denied'],
-    ['server_error', 502, 'provider_error'],
+    ['server_error', 503, 'provider_unavailable'],
+    ['temporarily_unavailable', 503, 'provider_unavailable'],
+    ['temporarily_unavailable ', 502, 'provider_error'],
     ['invalid_scope', 502, 'provider_error'],
     ['<script>alert(1)</script>', 502, 'provider_error'],
     ['__proto__', 502, 'provider_error']
@@ -124,6 +126,7 @@ t.test('R8 an error is the whole answer: no code is traded, and no word of it is
       const refused = await visit(scene, withQuery(await callbackOf(scene), more), headers)
       t.equal(refused.status, status, error)
       t.match(refused.body, code)
+      t.equal(refused.headers['retry-after'] !== undefined, status === 503, error)
       t.notMatch(refused.body + JSON.stringify(refused.headers), /words of the provider|evil\.test|script|__proto__/)
     }
   }
@@ -136,7 +139,9 @@ t.test('a failed login goes back to where it was started, in our own words', asy
   const { rogue } = scene
   const failures: Array<[error: string, code: RefusalCode, more: Record<string, string>, break_: () => void]> = [
     ['access_denied', 'access_denied', { error: 'access_denied', error_description: 'theirs' }, () => {}],
-    ['server_error', 'provider_error', { error: 'server_error' }, () => {}],
+    ['server_error', 'provider_error', { error: 'invalid_scope' }, () => {}],
+    ['temporarily_unavailable', 'provider_unavailable', { error: 'server_error' }, () => {}],
+    ['temporarily_unavailable', 'provider_unavailable', { error: 'temporarily_unavailable' }, () => {}],
     ['invalid_request', 'issuer_mismatch', { iss: 'https://evil.test' }, () => {}],
     ['server_error', 'invalid_id_token', {}, () => { rogue.claims = { nonce: 'x' } }],
     ['access_denied', 'email_missing', {}, () => { rogue.claims = { email: undefined } }],
