@@ -163,7 +163,6 @@ t.test('each outside package has one place that needs it', async t => {
     ajv: /^plugins\/validation\.ts$/,
     lmdb: /^stores\/lmdb\.ts$/,
     ioredis: /^stores\/redis-connection\.ts$/,
-    jose: /^providers\//,
     pino: /^(plugins\/log|app)\.ts$/,
     'close-with-grace': /^commands\/serve\.ts$/
   }

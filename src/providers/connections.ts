@@ -11,7 +11,10 @@ export const connectMs = 2_000
 const idleMs = 20_000
 /** What may not be sent twice takes only a connection that its server has hardly begun to think of closing. */
 const youngMs = 5_000
-const freePerHost = 4
+/** Idle connections that a host keeps for so long; those beyond, which many logins at once leave, go sooner. */
+const fewPerHost = 4
+const mostPerHost = 32
+const spareIdleMs = 2_000
 const most = 256
 
 /** What node:http and the libraries above it ask for connections. */
@@ -93,7 +96,7 @@ export class ProviderAgent extends http.Agent {
   readonly #memory: TlsMemory = {}
 
   constructor (secure: boolean, open: Open, now: () => number) {
-    super({ keepAlive: true, maxFreeSockets: freePerHost, timeout: idleMs })
+    super({ keepAlive: true, maxFreeSockets: mostPerHost, timeout: idleMs })
     this.protocol = secure ? 'https:' : 'http:'
     this.#open = open
     this.#now = now
@@ -129,7 +132,9 @@ export class ProviderAgent extends http.Agent {
     const onData = () => { socket.destroy() }
     this.#idle.set(socket, { since: this.#now(), onData })
     socket.on('data', onData)
-    return super.keepSocketAlive(socket) // false where the server will close it too soon
+    const kept = super.keepSocketAlive(socket) // false where the server will close it too soon
+    if (Object.values(this.freeSockets).flat().length >= fewPerHost) (socket as Socket).setTimeout(spareIdleMs)
+    return kept
   }
 
   override reuseSocket (socket: Duplex, request: ClientRequest): void {

@@ -1,15 +1,23 @@
-import { createLocalJWKSet, errors, type CompactJWSHeaderParameters, type CryptoKey, type JWK } from 'jose'
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { AuthError } from '../errors.ts'
 import type { Clock } from '../stores/store.ts'
 import type { Json } from './api.ts'
+import { keyFits, type JoseHeader } from './jws.ts'
 import { isJson } from './outbound.ts'
 import { presentMembers } from './present.ts'
 
-type FindKey = ReturnType<typeof createLocalJWKSet>
+/** A key as its provider published it (RFC 7517 section 4). */
+interface PublishedKey {
+  kid?: unknown
+  alg?: unknown
+  key: KeyObject
+}
 
 const freshMs = 10 * 60_000
 const forcedEveryMs = 30_000
 const lastGoodMs = 24 * 60 * 60_000
+/** As many as a signature is held against. */
+const mostMatching = 20
 
 /**
  * The public keys of an OpenID provider. Kept 10 minutes; an unknown kid asks again, at most once in 30 s;
@@ -19,8 +27,8 @@ export class ProviderKeys {
   readonly #fetch: () => Promise<Record<string, unknown>>
   readonly #clock: Clock
   readonly #onUnusable: (count: number) => void
-  #set: { find: FindKey, at: number } | undefined
-  #fetching: Promise<FindKey> | undefined
+  #set: { keys: PublishedKey[], at: number } | undefined
+  #fetching: Promise<PublishedKey[]> | undefined
   #forcedAt = -Infinity
 
   constructor (fetch: () => Promise<Record<string, unknown>>, clock: Clock, onUnusable: (count: number) => void) {
@@ -30,32 +38,30 @@ export class ProviderKeys {
   }
 
   /** Every key that may have made the signature. @throws AuthError */
-  async find (header: CompactJWSHeaderParameters): Promise<CryptoKey[]> {
+  async find (header: JoseHeader): Promise<KeyObject[]> {
     const age = this.#set ? this.#clock() - this.#set.at : Infinity
-    const find = this.#set && age < freshMs ? this.#set.find : await this.#refresh()
-    const keys = await matching(find, header)
+    const keys = matching(this.#set && age < freshMs ? this.#set.keys : await this.#refresh(), header)
     if (keys.length > 0 || this.#clock() - this.#forcedAt < forcedEveryMs) return keys
     if (age >= freshMs) return keys // fetched this very moment
     this.#forcedAt = this.#clock()
     return matching(await this.#refresh(), header)
   }
 
-  #refresh (): Promise<FindKey> {
+  #refresh (): Promise<PublishedKey[]> {
     this.#fetching ??= this.#load().finally(() => { this.#fetching = undefined })
     return this.#fetching
   }
 
-  async #load (): Promise<FindKey> {
+  async #load (): Promise<PublishedKey[]> {
     try {
-      const { keys } = await this.#fetch()
-      if (!Array.isArray(keys)) throw new AuthError('provider_error', { cause: new Error('the key set has no keys') })
-      const usable = keys.filter(isJson).map(presentMembers).filter(isUsable)
-      if (usable.length < keys.length) this.#onUnusable(keys.length - usable.length)
-      const find = createLocalJWKSet({ keys: usable })
-      this.#set = { find, at: this.#clock() }
-      return find
+      const { keys: published } = await this.#fetch()
+      if (!Array.isArray(published)) throw new AuthError('provider_error', { cause: new Error('the key set has no keys') })
+      const keys = published.filter(isJson).map(presentMembers).filter(isUsable).flatMap(imported)
+      if (keys.length < published.length) this.#onUnusable(published.length - keys.length)
+      this.#set = { keys, at: this.#clock() }
+      return keys
     } catch (error) {
-      if (this.#set && this.#clock() - this.#set.at < lastGoodMs) return this.#set.find
+      if (this.#set && this.#clock() - this.#set.at < lastGoodMs) return this.#set.keys
       throw error
     }
   }
@@ -65,7 +71,7 @@ export class ProviderKeys {
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
 /** Public signature keys of decent size; symmetric keys and private members have no place in a published set. */
-function isUsable (key: Json): key is Json & JWK {
+function isUsable (key: Json): boolean {
   const { kty, use, n, e, key_ops: operations } = key
   if (privateMembers.some(name => name in key) || !['RSA', 'EC', 'OKP'].includes(String(kty))) return false
   if (use !== undefined && use !== 'sig') return false
@@ -87,14 +93,15 @@ function isStrongRsa (n: unknown, e: unknown): boolean {
 const integerOf = (text: unknown): bigint =>
   typeof text === 'string' && /^[\w-]{1,2048}$/.test(text) ? BigInt(`0x0${Buffer.from(text, 'base64url').toString('hex')}`) : 0n
 
-async function matching (find: FindKey, header: CompactJWSHeaderParameters): Promise<CryptoKey[]> {
+function imported (jwk: Json): PublishedKey[] {
   try {
-    return [await find(header)]
-  } catch (error) {
-    if (error instanceof errors.JWKSNoMatchingKey) return []
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw new AuthError('invalid_id_token', { cause: error })
-    const keys: CryptoKey[] = []
-    for await (const key of error) keys.push(key)
-    return keys
+    return [{ kid: jwk['kid'], alg: jwk['alg'], key: createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }) }]
+  } catch {
+    return [] // a point that is on no curve, or a curve that is not known
   }
+}
+
+function matching (keys: PublishedKey[], { alg, kid }: JoseHeader): KeyObject[] {
+  const fitting = keys.filter(one => keyFits(alg, one.key) && (one.alg === undefined || one.alg === alg) && (kid === undefined || one.kid === kid))
+  return fitting.slice(0, mostMatching).map(({ key }) => key)
 }

@@ -42,6 +42,8 @@ t.test('R19 a key that is weak, private, symmetric or for something else is igno
     ['use enc', publicJwk(publicKey, { kid: 'k1', use: 'enc' }), privateKey],
     ['key_ops encrypt', publicJwk(publicKey, { kid: 'k1', use: undefined, key_ops: ['encrypt'] }), privateKey],
     ['its private half published', publicJwk(privateKey, { kid: 'k1' }), privateKey],
+    ['a point on no curve', { kty: 'EC', crv: 'P-256', kid: 'k1', x: 'A'.repeat(43), y: 'A'.repeat(43) }, privateKey],
+    ['a curve that is none', { kty: 'EC', crv: 'P-257', kid: 'k1', x: 'A'.repeat(43), y: 'A'.repeat(43) }, privateKey],
     ['symmetric', { kty: 'oct', kid: 'k1', k: base64url('rogue-secret') }, privateKey],
     ['no kty', { kid: 'k1', e, n }, privateKey],
     ['not an object', 'k1', privateKey],
@@ -258,4 +260,16 @@ t.test('a key set may be application/jwk-set+json', async t => {
     response.end(JSON.stringify({ keys: [publicJwk(scene.rogue.publicKey, { kid: 'k1' })] }))
   }
   t.equal(await outcome(scene), 'ok')
+})
+
+t.test('R19 a token without kid is held against twenty keys at most', async t => {
+  const scene = await rogueScene(t)
+  const many = Array.from({ length: 25 }, () => publicJwk(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey))
+  scene.rogue.header = { kid: undefined }
+  scene.rogue.makeIdToken = (header, claims) => signRs256(header, claims, other.privateKey)
+  scene.rogue.jwks = [...many.slice(0, 19), publicJwk(other.publicKey)]
+  t.equal(await outcome(scene), 'ok')
+  scene.travel(11 * 60)
+  scene.rogue.jwks = [...many, publicJwk(other.publicKey)]
+  t.equal(await outcome(scene), 'invalid_id_token')
 })
