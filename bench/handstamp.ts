@@ -53,10 +53,10 @@ export async function rawTwin (original: Script, path: string, headers: Record<s
 }
 
 /** A DATA_DIR in which Handstamp has run once. */
-export async function warmDataDir (): Promise<string> {
+export async function warmDataDir (env: Record<string, string> = {}): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'handstamp-bench-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  await (await startContestant(handstamp(folder))).stop()
+  await (await startContestant(handstamp(folder, env))).stop()
   return folder
 }
 

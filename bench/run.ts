@@ -1,10 +1,11 @@
-// npm run bench [-- start|me|jwks|boot|issue|memory|refresh|providers|sessions|revoked|workers ...] [--quick]
+// npm run bench [-- start|login|me|jwks|boot|issue|memory|refresh|providers|sessions|revoked|workers ...] [--quick]
 import { boot } from './boot.ts'
 import type { Effort } from './harness/compare.ts'
 import { shareOneCore } from './harness/one-core.ts'
 import { table, type Finding } from './harness/table.ts'
 import { issue } from './issue.ts'
 import { jwks } from './jwks.ts'
+import { login } from './login.ts'
 import { me, revoked } from './me.ts'
 import { memory } from './memory.ts'
 import { providers } from './providers.ts'
@@ -16,7 +17,7 @@ import { workers } from './workers.ts'
 type Benches = Record<string, (effort: Effort) => Promise<Finding[]>>
 
 const byClock: Benches = { boot, issue, memory, refresh }
-const byCpu: Benches = { start, providers, me, revoked, jwks, sessions, workers }
+const byCpu: Benches = { start, login, providers, me, revoked, jwks, sessions, workers }
 
 const thorough: Effort = {
   rounds: 40,

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { openSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { microsOf } from './threads.ts'
 
 export interface Usage {
   /** User and system time of the whole process so far. */
@@ -27,6 +28,8 @@ export interface Script {
   env?: Record<string, string>
   /** Asked until it answers. */
   probe?: string
+  /** The arguments of a program that is none of Node's, and is at `path`. */
+  program?: (port: number) => string[]
 }
 
 const running = new Set<ChildProcess>()
@@ -37,15 +40,18 @@ const nowhere = openSync('/dev/null', 'w')
 
 export const server = (name: string): string => fileURLToPath(new URL(`../servers/${name}.js`, import.meta.url))
 
-export async function startContestant ({ name, path, env = {}, probe = '/' }: Script): Promise<Contestant> {
+export async function startContestant ({ name, path, env = {}, probe = '/', program }: Script): Promise<Contestant> {
   const port = await freePort()
-  const child = spawn(process.execPath, ['--import', meter, path], { env: environment(port, env), stdio: ['ignore', nowhere, 'inherit', 'ipc'] })
+  const child = program
+    ? spawn(path, program(port), { env: environment(port, env), stdio: ['ignore', nowhere, nowhere] })
+    : spawn(process.execPath, ['--import', meter, path], { env: environment(port, env), stdio: ['ignore', nowhere, 'inherit', 'ipc'] })
   running.add(child.once('exit', () => running.delete(child)))
   await answering(child, `http://127.0.0.1:${port}${probe}`)
   return {
     name,
     port,
     async usage () {
+      if (program) return { cpuMicros: microsOf(child.pid), rss: 0, workers: [] }
       child.send('usage')
       const [usage] = await once(child, 'message') as [Usage]
       return usage

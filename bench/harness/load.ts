@@ -13,12 +13,14 @@ export interface Load {
 /** Asks with what the answer before gave it: none is under way twice, so there are as many as ever wait. */
 export interface Dialogue {
   request (): string | Buffer
+  /** What the answer must have, where it changes. */
+  status? (): number
   heard (answer: string): void
 }
 
 /** The requests go round; every answer must have the status. */
 export function openLoad (port: number, requests: Array<string | Dialogue>, { connections = 32, status = 200 } = {}): Load {
-  const wanted = `HTTP/1.1 ${status} `
+  const wanted = statusLine(status)
   const waiting = requests.map(request => typeof request === 'string' ? Buffer.from(request) : request)
   const idle: Connection[] = []
   const ask = async (connection: Connection) => {
@@ -78,17 +80,20 @@ export function openLoad (port: number, requests: Array<string | Dialogue>, { co
   }
 }
 
+const statusLine = (status: number): string => `HTTP/1.1 ${status} `
+
 /** One HTTP/1.1 connection with one request under way. Answers have a Content-Length, as all of ours do. */
 class Connection {
   readonly socket: Socket
-  readonly #wanted: string
+  readonly #usual: string
+  #wanted = ''
   #text = ''
   #answered: ((text: string) => void) | undefined
   #failed: ((error: Error) => void) | undefined
 
   constructor (socket: Socket, wanted: string) {
     this.socket = socket
-    this.#wanted = wanted
+    this.#usual = wanted
     socket.setEncoding('latin1')
     socket.on('data', (chunk: string) => { this.#read(chunk) })
     socket.on('error', error => this.#failed?.(error))
@@ -99,6 +104,8 @@ class Connection {
     const answer = await new Promise<string>((resolve, reject) => {
       this.#answered = resolve
       this.#failed = reject
+      const status = 'status' in request ? request.status?.() : undefined
+      this.#wanted = status === undefined ? this.#usual : statusLine(status)
       this.socket.write('request' in request ? request.request() : request)
     })
     if ('heard' in request) request.heard(answer)
