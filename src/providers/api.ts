@@ -1,6 +1,6 @@
 import { AuthError } from '../errors.ts'
 import type { ApiAuth } from './descriptor.ts'
-import { ask, isJson, jsonOf, type OutboundAnswer, type Reach } from './outbound.ts'
+import { ask, isJson, jsonOf, limits, type OutboundAnswer, type Reach } from './outbound.ts'
 
 export type Json = Record<string, unknown>
 
@@ -41,17 +41,19 @@ export interface ApiOptions {
   authenticate: (token: string) => Authenticate
 }
 
+interface Call {
+  query?: Record<string, string>
+  form?: Record<string, string>
+  /** In place of a form. */
+  json?: Json
+  maxBytes?: number
+}
+
 export function providerApi (options: ApiOptions, token: string): Api {
   const { baseUrl, reach, headers } = options
   const authenticate = options.authenticate(token)
 
-  function call (
-    method: 'GET' | 'POST',
-    path: string,
-    query: Record<string, string>,
-    form: Record<string, string>,
-    json?: Json
-  ): Promise<OutboundAnswer> {
+  function call (method: 'GET' | 'POST', path: string, { query = {}, form = {}, json, maxBytes }: Call = {}): Promise<OutboundAnswer> {
     const url = new URL(path.startsWith('/') ? baseUrl.replace(/\/$/, '') + path : path)
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
     const proof = authenticate({ method, url, form })
@@ -62,26 +64,27 @@ export function providerApi (options: ApiOptions, token: string): Api {
       reach: reach(url.href),
       method,
       headers: { ...headers, ...(body && { 'content-type': type }), ...proof },
-      ...(body !== undefined && { body })
+      ...(body !== undefined && { body }),
+      ...(maxBytes !== undefined && { maxBytes })
     })
   }
 
   return {
-    get: async (path, query = {}) => object(jsonOf(await call('GET', path, query, {}))),
-    post: async (path, form = {}) => object(jsonOf(await call('POST', path, {}, form))),
-    postJson: async (path, body) => object(jsonOf(await call('POST', path, {}, {}, body))),
-    document: async (path, query = {}) => jsonOf(await call('GET', path, query, {})),
+    get: async (path, query = {}) => object(jsonOf(await call('GET', path, { query }))),
+    post: async (path, form = {}) => object(jsonOf(await call('POST', path, { form }))),
+    postJson: async (path, json) => object(jsonOf(await call('POST', path, { json }))),
+    document: async (path, query = {}) => jsonOf(await call('GET', path, { query })),
     async text (path, query = {}) {
-      const { status, body } = await call('GET', path, query, {})
+      const { status, body } = await call('GET', path, { query })
       if (status !== 200) throw new AuthError('provider_error', { cause: new Error(`status ${status}`) })
       return new TextDecoder('utf-8', { fatal: true }).decode(body)
     },
     async find (path, query = {}) {
-      const answer = await call('GET', path, query, {})
+      const answer = await call('GET', path, { query })
       return answer.status === 404 || answer.status === 403 ? undefined : object(jsonOf(answer))
     },
     async list (path, query = {}) {
-      const document = jsonOf(await call('GET', path, query, {}))
+      const document = jsonOf(await call('GET', path, { query, maxBytes: limits.documentBytes }))
       if (Array.isArray(document) && document.every(isJson)) return document
       throw new AuthError('provider_error', { cause: new Error('not an array of JSON objects') })
     },

@@ -160,6 +160,18 @@ interface OAuth2Facts<Own extends Variables> extends Described<Own>, OAuth2Quirk
 
 export type Signature = 'HMAC-SHA1' | 'HMAC-SHA256' | 'RSA-SHA1' | 'PLAINTEXT'
 
+export interface OAuth1Login extends ClientCredentials {
+  /** What the token endpoint answered. */
+  token: Json
+  /** epoch seconds */
+  now: number
+  /** Where the person signed in, and where its API is. */
+  authorizationUrl: string
+  apiUrl: string
+  /** `oauth_nonce` of the last API call, for an answer that repeats it. */
+  lastNonce (): string
+}
+
 interface OAuth1Facts<Own extends Variables> extends Described<Own> {
   requestTokenUrl: string
   authorizationUrl: string
@@ -169,8 +181,7 @@ interface OAuth1Facts<Own extends Variables> extends Described<Own> {
   signature?: Signature
   realm?: string
   params?: Record<string, string>
-  /** `token` is what the token endpoint answered; `now` is in epoch seconds. */
-  profile: ProfilePaths | ProfileFunction<Own, ClientCredentials & { token: Json, now: number }>
+  profile: ProfilePaths | ProfileFunction<Own, OAuth1Login>
 }
 
 export type OidcDescriptor<Own extends Variables = Variables> = OidcFacts<Own> & { kind: 'oidc' }

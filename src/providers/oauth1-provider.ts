@@ -60,11 +60,15 @@ export function oauth1Provider (descriptor: OAuth1Descriptor, settings: OAuth1Se
     }
   }
 
-  const apiOf = (accessToken: string, tokenSecret: string): Api => providerApi({
+  const apiOf = (accessToken: string, tokenSecret: string, onNonce?: (nonce: string) => void): Api => providerApi({
     baseUrl: apiUrl,
     ...(apiHeaders && { headers: apiHeaders }),
     reach: reachOf,
-    authenticate: token => request => signed(request, { oauth_token: token }, tokenSecret)
+    authenticate: token => request => {
+      const nonce = newNonce()
+      onNonce?.(nonce)
+      return signed(request, { oauth_token: token, oauth_nonce: nonce }, tokenSecret)
+    }
   }, accessToken)
 
   return {
@@ -98,9 +102,10 @@ export function oauth1Provider (descriptor: OAuth1Descriptor, settings: OAuth1Se
     async identify (sent, { kept }) {
       const proof = { oauth_token: String(kept['token']), oauth_verifier: String(sent.oauth_verifier) }
       const { token, secret, answer } = await askForToken(tokenUrl, proof, String(kept['secret']))
-      const api = apiOf(token, secret)
+      let nonce = ''
+      const api = apiOf(token, secret, used => { nonce = used })
       const found = await readAnswers(() => typeof profile === 'function'
-        ? profile(api, own, { token: answer, clientId, clientSecret, now: epochSeconds(clock) })
+        ? profile(api, own, { token: answer, clientId, clientSecret, now: epochSeconds(clock), authorizationUrl, apiUrl, lastNonce: () => nonce })
         : profileByPaths(api, profile))
       const identity = identityOf(id, found)
       await checkMembership(descriptor, own, api)

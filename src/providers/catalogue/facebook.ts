@@ -11,9 +11,9 @@ import { trustEmail } from '../trust-email.ts'
 export const facebook = oauth2({
   name: 'Facebook',
   clientIdExample: '1234567890123456',
-  authorizationUrl: 'https://www.facebook.com/v25.0/dialog/oauth',
-  tokenUrl: 'https://graph.facebook.com/v25.0/oauth/access_token',
-  apiUrl: 'https://graph.facebook.com/v25.0',
+  authorizationUrl: 'https://www.facebook.com/v26.0/dialog/oauth',
+  tokenUrl: 'https://graph.facebook.com/v26.0/oauth/access_token',
+  apiUrl: 'https://graph.facebook.com/v26.0',
   apiAuth: 'query:access_token',
   scopes: ['email', 'public_profile'],
   scopeSeparator: ',',

@@ -3,6 +3,10 @@ import * as read from '../../config/values.ts'
 import { AuthError } from '../../errors.ts'
 import { oauth2 } from '../descriptor.ts'
 
+/** An organisation takes about a kilobyte of an answer. */
+const pageSize = 50
+const maxPages = 20
+
 /**
  * https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps,
  * https://docs.github.com/en/rest/users/emails, https://docs.github.com/en/rest/orgs/members
@@ -49,8 +53,12 @@ export const github = oauth2({
       const membership = await api.find(`/user/memberships/orgs/${encodeURIComponent(org)}`)
       if (membership?.['state'] === 'active') return
     }
-    const listed = await api.list('/user/orgs', { per_page: '100' })
     const wanted = new Set(orgs.map(org => org.toLowerCase()))
-    if (!listed.some(({ login }) => wanted.has(String(login).toLowerCase()))) throw new AuthError('email_not_allowed')
+    for (let page = 1; page <= maxPages; page++) {
+      const listed = await api.list('/user/orgs', { per_page: String(pageSize), page: String(page) })
+      if (listed.some(({ login }) => wanted.has(String(login).toLowerCase()))) return
+      if (listed.length < pageSize) break
+    }
+    throw new AuthError('email_not_allowed')
   }
 })

@@ -19,8 +19,9 @@ export const vk = oauth2({
   variables: { TRUST_EMAIL: trustEmail('VK') },
 
   // `verified` there is the badge of a known person: it says nothing about the address.
-  async profile (api, { TRUST_EMAIL: trusted }, { clientId }) {
-    const { user } = await api.post('/user_info', { client_id: clientId })
+  // The token goes in the form as VK documents it; the header does no harm.
+  async profile (api, { TRUST_EMAIL: trusted }, { clientId, accessToken }) {
+    const { user } = await api.post('/user_info', { client_id: clientId, access_token: accessToken })
     const names = [valueAt(user, 'first_name'), valueAt(user, 'last_name')]
     return {
       subject: valueAt(user, 'user_id'),
