@@ -2,21 +2,23 @@ import type { Descriptor } from '../providers/descriptor.ts'
 import { genericKinds, type GenericKind } from '../providers/generic.ts'
 import type { Catalogue } from '../providers/index.ts'
 import { proxyVariables } from './proxies.ts'
+import { openidVariables } from './common-variables.ts'
 import { instanceList } from './providers.ts'
 import { usualVariables } from './provider-variables.ts'
 import { variables, type Variable, type Variables } from './variables.ts'
 
 /**
  * Every variable that documents show, by its name. The usual ones of providers are shown once for each kind, by the
- * first provider of that kind; of all others only what is their own, and what they need as no other does.
+ * first provider of that kind; of all others only what is their own, and what they need as no other does. What any
+ * OpenID provider may need is shown with those that the operator describes.
  */
 export function documentedVariables (catalogue: Catalogue): Array<[name: string, variable: Variable]> {
   const firsts = new Map<string, Variables>()
   const ofProviders = Object.entries(catalogue).flatMap(([id, descriptor]) => {
     const first = firsts.get(descriptor.kind)
-    const shown = first ? unusual(descriptor, first) : usualVariables(descriptor)
-    if (!first) firsts.set(descriptor.kind, shown)
-    return prefixed(`${id.toUpperCase()}_`, shown)
+    const usual = usualVariables(descriptor)
+    if (!first) firsts.set(descriptor.kind, usual)
+    return prefixed(`${id.toUpperCase()}_`, first ? unusual(descriptor, first) : withoutOpenid(usual))
   })
   const ofGeneric = Object.entries<GenericKind>(genericKinds).flatMap(([kind, { variables }]) => {
     const prefix = `${kind.toUpperCase()}_`
@@ -24,6 +26,9 @@ export function documentedVariables (catalogue: Catalogue): Array<[name: string,
   })
   return [...Object.entries<Variable>(variables), ...Object.entries<Variable>(proxyVariables), ...ofProviders, ...ofGeneric]
 }
+
+const withoutOpenid = (usual: Variables): Variables =>
+  Object.fromEntries(Object.entries(usual).filter(([name]) => !(name in openidVariables)))
 
 const unusual = (descriptor: Descriptor, first: Variables): Variables => Object.fromEntries(
   Object.entries(usualVariables(descriptor)).filter(([name, { required }]) =>

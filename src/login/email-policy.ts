@@ -44,8 +44,11 @@ export function admitEmail (identity: Identity, rules: EmailRules, authority: Em
   if (!email) throw new AuthError('email_invalid')
   if (!identity.emailVerified) throw new AuthError('email_not_verified')
 
-  if (!isAllowed({ ...identity, email }, rules, authority)) throw new AuthError('email_not_allowed')
-  return email
+  const admitted = { ...identity, email }
+  if (isAllowed(admitted, rules, authority)) return email
+  const wouldCount = isAllowed({ ...admitted, domainVouched: true }, rules, authority)
+  const why = wouldCount ? `${identity.provider} does not speak for the domain of this email: see _VOUCHES_FOR` : 'not on the lists'
+  throw new AuthError('email_not_allowed', { cause: new Error(why) })
 }
 
 /** An identity with its email in its canonical spelling. */
@@ -59,7 +62,7 @@ export const mayStay = (identity: Admitted, rules: EmailRules, provider: { email
  * Whether the provider speaks for the email's domain: by what it said at the login, or by the operator's word. One that
  * only verified the mailbox does not: the domain may be in other hands since, or the person no longer with it.
  */
-export function isVouchedFor ({ email, domainVouched, hd }: Admitted, { vouchesFor }: EmailAuthority): boolean {
+function isVouchedFor ({ email, domainVouched, hd }: Admitted, { vouchesFor }: EmailAuthority): boolean {
   const domain = domainOf(email)
   return domainVouched || hd === domain || domainListed(domain, vouchesFor)
 }

@@ -82,6 +82,18 @@ t.test('R29 a provider that the operator describes speaks for the domains that a
   t.equal(await oidc({ ...always, ALLOWED_EMAILS: bob })(t, { email_verified: undefined }), bob, 'always comes with its domains')
 })
 
+t.test('the log says why an email that is listed was refused, and the browser does not learn it', async t => {
+  for (const path of ['/auth/rogue', '/auth/rogue?return_to=/there']) {
+    const scene = await rogueScene(t, listed)
+    const page = await login(scene, { path, claims: { email: bob } })
+    t.match(scene.log(), /rogue does not speak for the domain of this email: see _VOUCHES_FOR/)
+    t.notMatch(page.body + String(page.headers['location']), 'speak')
+    const other = await rogueScene(t, listed)
+    await login(other, { path, claims: { email: 'eve@evil.test' } })
+    t.notMatch(other.log(), 'does not speak')
+  }
+})
+
 /** A provider of the catalogue with the rogue one's issuer. */
 async function asCatalogued (t: Test, id: string, env: Environment): Promise<(claims: Json) => Promise<string>> {
   const rogue = await rogueProvider(t)
