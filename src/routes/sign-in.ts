@@ -8,6 +8,7 @@ import { signInPage } from '../pages/sign-in.ts'
 import { counted } from '../plugins/request-limits.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
+import type { SessionPage } from '../tokens/sessions.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
 import { isAhead } from './navigation.ts'
 import { refreshSession, type RefreshOptions } from './refresh-session.ts'
@@ -62,7 +63,7 @@ const accountSchema = {
   operationId: 'accountPage',
   tags: ['pages'],
   summary: 'Who is signed in, and the way out',
-  response: { 200: pageBody('The page'), 303: noBody('Not signed in: on to the sign-in page') }
+  response: { 200: pageBody('The page'), 303: noBody('Not signed in: on to the sign-in page'), ...problems({ 429: 'rate_limited' }) }
 } as const
 
 /** What people see before and after a login. */
@@ -89,10 +90,11 @@ const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: ru
   const listed = { providers: [...providers.values()].map(({ id, name }) => ({ id, name, url: `/auth/${id}` })) }
   app.get('/providers', { schema: providersSchema, exposeHeadRoute: true }, async () => listed)
 
-  app.get('/account', { schema: accountSchema, config: { page: true } }, async (request, reply) => {
+  app.get('/account', { schema: accountSchema, config: { page: true, ...counted('tokens') } }, async (request, reply) => {
     const claims = signedIn(cookies.read(request))
     if (!claims) return reply.redirect('/auth/login?return_to=%2Fauth%2Faccount', 303)
-    const live = await sessions.list(claims.sub).catch(() => []) // the page says who you are while the store is away, too
+    // The page says who you are while the store is away, too.
+    const live = await sessions.page(claims.sub, claims.sid).catch((): SessionPage => ({ sessions: [] }))
     return reply.headers(pageHeaders()).header('vary', 'Cookie').send(accountPage(claims, providers.get(claims.provider)?.name, live))
   })
 
