@@ -5,7 +5,9 @@ import { html } from './html.ts'
 import { page } from './layout.ts'
 
 /** Who is signed in, where else, and the way out. */
-export function accountPage ({ email, name, sub, sid, provider }: AccessTokenClaims, providerName: string | undefined, { sessions, next }: SessionPage): string {
+export function accountPage (
+  { email, name, sub, sid, provider }: AccessTokenClaims, providerName: string | undefined, { sessions, next }: SessionPage
+): string {
   return page('You are signed in', html`<dl>
 ${name && html`<dt>Name</dt><dd>${name}</dd>
 `}<dt>Email</dt><dd>${email}</dd>
