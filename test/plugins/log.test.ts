@@ -89,7 +89,9 @@ const failures: Array<[code: string, prepare: (scene: RogueScene) => void, query
       }
     })
   }],
-  ['email_missing', ({ rogue }) => { rogue.claims = { email: '', sub: 'words-of-the-provider' } }],
+  ['email_missing', ({ rogue }) => {
+    Object.assign(rogue, { claims: { email: '', sub: 'words-of-the-provider' }, userinfo: { sub: 'words-of-the-provider' } })
+  }],
   ['email_invalid', ({ rogue }) => { rogue.claims = { email: 'words-of-the-provider@ada@example.com' } }],
   ['email_not_verified', ({ rogue }) => { rogue.claims = { email_verified: 'words-of-the-provider' } }],
   ['email_not_verified', ({ rogue }) => { rogue.claims = { email: 'words-of-the-provider@example.com', email_verified: false } }],
