@@ -106,7 +106,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   const flows = new Flows(flowBox, config.secure, app.serializeCookie, state.clock)
   const claims = new FlowClaims(store, secretBox(secrets, 'flow-claims'))
   const postedAnswers = new PostedAnswers(secretBox(secrets, 'posted-answers'), state.clock)
-  const cookies = sessionCookies(config, app.serializeCookie, state.clock)
+  const cookies = sessionCookies(config, app.serializeCookie, state.clock, token => verifier.claimsOf(token) !== undefined)
   const memberships = config.recheckMembership ? new Memberships({ providers, box: secretBox(secrets, 'grants'), clock: state.clock, warn }) : undefined
   const { digest: logDigest } = secretBox(secrets, 'log')
 
@@ -140,7 +140,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   await app.register(health, { store, isStopping: () => stopping })
   await app.register(wellKnown, { prefix: '/.well-known', publicUrl: config.publicUrl, keys, ...(statusLists && { statusLists }) })
   await app.register(docs, { prefix: '/auth', description })
-  await app.register(signIn, { prefix: '/auth', providers, returnTo, verifier, sessions, accessTokens, cookies })
+  await app.register(signIn, { prefix: '/auth', providers, returnTo, flows, claims, verifier, sessions, accessTokens, cookies })
   await app.register(async scope => {
     await allowOrigins(scope, trustedOrigins(returnTo))
     await scope.register(session, { verifier, sessions, accessTokens, cookies, returnTo, sessionMaxSeconds: config.sessionMaxSeconds })
@@ -152,7 +152,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   await app.register(callback, {
     prefix: '/auth', providers, returnTo, emails, flows, claims, postedAnswers, sessions, accessTokens, verifier, cookies, logDigest, memberships
   })
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/auth/login', 302))
+  app.get('/', { schema: { hide: true }, exposeHeadRoute: true }, (_request, reply) => reply.redirect('/auth/login', 302))
 
   app.addHook('preClose', done => { stopping = true; done() })
   app.addHook('onClose', async () => {

@@ -38,6 +38,12 @@ export const refusals = {
 
 export type RefusalCode = keyof typeof refusals
 
+export const isRefusalCode = (code: string): code is RefusalCode => Object.hasOwn(refusals, code)
+
+/** Another account of the person at the same provider may do what this one may not. */
+const ofThisAccount: RefusalCode[] = ['email_missing', 'email_invalid', 'email_not_verified', 'email_not_allowed']
+export const isOfThisAccount = (code: string): boolean => ofThisAccount.some(one => one === code)
+
 export interface RefusalOptions {
   /** What really happened: for the log, never for the wire. */
   cause?: unknown

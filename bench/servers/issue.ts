@@ -19,7 +19,7 @@ const session = await sessions.start(ada, 0)
 
 const app = fastify()
 await app.register(cookie, { hook: false })
-const cookies = sessionCookies(config, app.serializeCookie, Date.now)
+const cookies = sessionCookies(config, app.serializeCookie, Date.now, () => true)
 app.get('/', async (_request, reply) => {
   const issued = await accessTokens.issue(session)
   cookies.set(reply, issued, session)

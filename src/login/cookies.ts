@@ -37,8 +37,13 @@ export function cookieWriter (serialize: SerializeCookie, secure: boolean, domai
   }
 }
 
-/** The cookies of a session: all set or all cleared at once. */
-export function sessionCookies ({ secure, cookieDomain }: CookieSettings, serialize: SerializeCookie, clock: Clock) {
+/**
+ * The cookies of a session: all set or all cleared at once.
+ * @param isGood whether an access token is one of ours that may be used
+ */
+export function sessionCookies (
+  { secure, cookieDomain }: CookieSettings, serialize: SerializeCookie, clock: Clock, isGood: (token: string) => boolean
+) {
   const formerAccess = cookieName('', secure)
   const access = cookieDomain ? '__Secure-handstamp' : formerAccess
   const refresh = cookieName('refresh', secure)
@@ -51,8 +56,16 @@ export function sessionCookies ({ secure, cookieDomain }: CookieSettings, serial
   }
 
   return {
-    /** The access token the browser brought. */
-    read: (request: FastifyRequest): string | undefined => readCookie(request, access),
+    /**
+     * The access token the browser brought. Of several with a domain, which nested domains cause (production and staging in
+     * one browser), the only one that is good (R66): of two that are, one may be planted.
+     */
+    read (request: FastifyRequest): string | undefined {
+      const sent = cookieDomain ? sentCookies(request).get(access) ?? [] : []
+      if (sent.length < 2) return readCookie(request, access)
+      const [good, another] = [...new Set(sent)].filter(isGood)
+      return another === undefined ? good : undefined
+    },
 
     /** The refresh token the browser brought. */
     readRefresh: (request: FastifyRequest): string | undefined => readCookie(request, refresh),

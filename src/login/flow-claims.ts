@@ -39,9 +39,14 @@ export class FlowClaims {
   }
 
   /** RFC 9700 section 4.7: true for one of any number of callbacks with one state. Without an answer nothing comes of it. @throws StoreError */
-  claim ({ state, startedAt, returnTo }: Flow, answer?: CallbackAnswer): Promise<boolean> {
+  claim ({ state, startedAt, returnTo }: Pick<Flow, 'state' | 'startedAt' | 'returnTo'>, answer?: CallbackAnswer): Promise<boolean> {
     const claim: Claim = { answer: answer ? digestOf(answer) : '', claimedAt: this.#seconds(), ...(returnTo && { returnTo }) }
     return this.#put(claimKey(state), claim, startedAt + flowCookieSeconds + 60)
+  }
+
+  /** Keeps a target as one of a flow that was claimed. @throws StoreError */
+  async keepTarget (state: string, returnTo: string): Promise<void> {
+    await this.claim({ state, startedAt: this.#seconds(), returnTo })
   }
 
   /** Where a flow that was claimed was going, if it named a place and the store can tell. */

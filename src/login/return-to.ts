@@ -55,9 +55,11 @@ export function withError (target: string, error?: ErrorMembers): string {
 
 const isErrorMember = (name: string): boolean => (errorMembers as readonly string[]).includes(name)
 
-/** An address of ours that hands on where the login ends. */
-export const withReturnTo = (path: string, returnTo: string | undefined): string =>
-  returnTo === undefined ? path : `${path}?${new URLSearchParams({ return_to: returnTo }).toString()}`
+/** An address of ours that hands on where the login ends, and what else is named. */
+export function withReturnTo (path: string, returnTo: string | undefined, more: Record<string, string> = {}): string {
+  const query = new URLSearchParams({ ...(returnTo !== undefined && { return_to: returnTo }), ...more }).toString()
+  return query ? `${path}?${query}` : path
+}
 
 /** Our own /auth/ paths do things; only these two are places to be. */
 const ownTargets = ['/auth/account', '/auth/authorize']

@@ -9,6 +9,7 @@ body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding
 main { width: 100%; max-width: 24rem; padding: 2rem; border: 1px solid var(--line); border-radius: .75rem }
 h1 { margin: 0 0 1rem; font-size: 1.4rem; line-height: 1.2 }
 p { margin: 0 0 1rem; overflow-wrap: anywhere }
+p.notice { padding: .7rem 1rem; border: 1px solid var(--line); border-radius: .5rem }
 ul { list-style: none; margin: 0; padding: 0 }
 a.choice, button { display: block; width: 100%; margin: .5rem 0 0; padding: .7rem 1rem; border: 1px solid var(--line);
   border-radius: .5rem; background: none; color: inherit; font: inherit; text-align: center; text-decoration: none; cursor: pointer }

@@ -38,31 +38,25 @@ export function arrivals ({ returnTo: rules, flows, sessions, verifier, cookies 
   function signIn (request: FastifyRequest, reply: FastifyReply, provider: Provider, flow: Flow, { session, issued }: Begun) {
     cookies.set(reply, issued, session)
     if (flow.returnTo === undefined && wantsJson(request)) {
-      flows.end(reply, flow)
-      return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(tokenResponse(issued)))
+      reply.header('content-type', 'application/json; charset=utf-8')
+      flows.end(reply, flow, headerRoom(reply))
+      return reply.send(JSON.stringify(tokenResponse(issued)))
     }
     const target = withError(flow.returnTo ?? rules.fallback)
-    const line = target.length + 'location: #\r\n'.length
-    flows.end(reply, flow, headerRoom(reply) - line)
-    // Where both the token and the target are long, the target comes with an answer of its own: the claim has it.
-    return redirect(reply, provider, headerRoom(reply) >= line ? target : `/auth/${provider.id}/callback?state=${flow.state}`)
+    flows.end(reply, flow, headerRoom(reply) - locationBytes(target))
+    return redirect(reply, provider, headerRoom(reply) >= locationBytes(target) ? target : detour(provider, flow))
   }
 
-  /** On to where a flow was going, for a browser that is signed in by now; undefined for any other. */
-  async function goOn (request: FastifyRequest, reply: FastifyReply, provider: Provider, returnTo: string | undefined) {
-    const isSignedIn = holdsToken(request)
-    if (!isSignedIn && !await mayRefresh(request)) return undefined
+  /**
+   * Where a browser that is signed in by now goes on to, with the target of a flow; undefined for any other. Not the reply:
+   * that is thenable, and would be waited for.
+   */
+  async function wayOn (request: FastifyRequest, reply: FastifyReply, returnTo: string | undefined): Promise<string | undefined> {
     const target = withError(returnTo ?? rules.fallback)
-    return redirect(reply, provider, isSignedIn ? target : withReturnTo('/auth/login', target))
-  }
-
-  function holdsToken (request: FastifyRequest): boolean {
-    try {
-      const token = cookies.read(request)
-      return token !== undefined && verifier.verify(token) !== undefined
-    } catch {
-      return false
-    }
+    if (verifier.claimsOf(cookies.read(request))) return target
+    if (!await mayRefresh(request)) return undefined
+    const signInPage = withReturnTo('/auth/login', target)
+    return headerRoom(reply) >= locationBytes(signInPage) ? signInPage : '/auth/login'
   }
 
   async function mayRefresh (request: FastifyRequest): Promise<boolean> {
@@ -70,5 +64,13 @@ export function arrivals ({ returnTo: rules, flows, sessions, verifier, cookies 
     return refreshToken !== undefined && await sessions.resume(refreshToken).catch(() => undefined) !== undefined
   }
 
-  return { redirect, signIn, goOn }
+  return { redirect, signIn, wayOn }
 }
+
+/**
+ * Where both the token and the target are long, the target comes with an answer of its own: this address finds it in the
+ * claim of a flow.
+ */
+export const detour = ({ id }: Provider, { state }: Pick<Flow, 'state'>): string => `/auth/${id}/callback?state=${state}`
+
+export const locationBytes = (target: string): number => target.length + 'location: #\r\n'.length

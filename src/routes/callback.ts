@@ -78,7 +78,7 @@ const callbackSchema = {
 /** From the provider's answer to "signed in". */
 const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
   const { flows, claims, providers, sessions, accessTokens } = options
-  const { redirect, signIn, goOn } = arrivals(options)
+  const { redirect, signIn, wayOn } = arrivals(options)
 
   app.get('/:provider/callback', { schema: callbackSchema, config: { page: true, ...counted('callbacks') } }, async (request, reply) => {
     refuseUnlessNavigation(request)
@@ -107,8 +107,8 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
     const refusal = missing ?? new AuthError(flow?.over ? 'flow_already_used' : 'flow_expired')
     const isFinished = flow?.over ?? claimed !== undefined
     if (refusal.code !== 'flow_mismatch' && (isFinished || !wantsJson(request))) {
-      const gone = await goOn(request, reply, provider, flow?.returnTo ?? claimed)
-      if (gone) return gone
+      const way = await wayOn(request, reply, flow?.returnTo ?? claimed)
+      if (way !== undefined) return redirect(reply, provider, way)
     }
     return stop(request, reply, provider, refusal, flow && (flow.returnTo ?? claimed))
   }
@@ -152,7 +152,9 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
     if (outcome && 'refused' in outcome) return sendBack(request, reply, provider, flow, new AuthError(outcome.refused))
     const held = outcome && await sessions.resume(outcome.refreshToken)
     if (held?.isNewest) return signIn(request, reply, provider, flow, { session: held.session, issued: await accessTokens.issue(held.session) })
-    return await goOn(request, reply, provider, flow.returnTo) ?? stop(request, reply, provider, new AuthError('flow_already_used'), flow.returnTo)
+    const way = await wayOn(request, reply, flow.returnTo)
+    if (way !== undefined) return redirect(reply, provider, way)
+    return stop(request, reply, provider, new AuthError('flow_already_used'), flow.returnTo)
   }
 
   /** A callback that no flow waits for, or none any more: the person may start again. */

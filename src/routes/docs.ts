@@ -13,6 +13,7 @@ const docs: FastifyPluginAsync<{ description: ApiDescription }> = async (app, { 
   let page: string | undefined
 
   app.get('/openapi.json', {
+    exposeHeadRoute: true,
     schema: schema('openapiJson', 'This description as JSON',
       { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object', additionalProperties: true } } } })
   }, async (_request, reply) => {
@@ -21,6 +22,7 @@ const docs: FastifyPluginAsync<{ description: ApiDescription }> = async (app, { 
   })
 
   app.get('/openapi.yaml', {
+    exposeHeadRoute: true,
     schema: schema('openapiYaml', 'This description as YAML',
       { description: 'OpenAPI 3.1', content: { 'application/yaml': { schema: { type: 'string' } } } })
   }, async (_request, reply) => {
@@ -28,7 +30,11 @@ const docs: FastifyPluginAsync<{ description: ApiDescription }> = async (app, { 
     return reply.header('content-type', 'application/yaml; charset=utf-8').send(yaml)
   })
 
-  app.get('/docs', { schema: schema('docs', 'This description as a page', pageBody('The page')), config: { page: true } }, async (_request, reply) => {
+  app.get('/docs', {
+    exposeHeadRoute: true,
+    schema: schema('docs', 'This description as a page', pageBody('The page')),
+    config: { page: true }
+  }, async (_request, reply) => {
     page ??= apiPage(operationsOf(await description.json()))
     return reply.headers(pageHeaders()).send(page)
   })

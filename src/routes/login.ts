@@ -5,6 +5,7 @@ import type { Flows } from '../login/flow.ts'
 import { loadReturnTo, returnToOf, type ReturnToRules } from '../login/return-to.ts'
 import { counted } from '../plugins/request-limits.ts'
 import type { PassedOn, Provider } from '../providers/provider.ts'
+import { refuseUnlessLeaving } from './navigation.ts'
 import type { RoutePlugin } from './route-plugin.ts'
 import { noBody, problems } from './schemas.ts'
 
@@ -41,6 +42,7 @@ const startSchema = {
     302: noBody('To the provider'),
     ...problems({
       400: 'invalid_request, invalid_return_to',
+      403: 'cross_site_request: not a navigation',
       404: 'unknown_provider',
       429: 'rate_limited',
       503: 'provider_unavailable',
@@ -54,6 +56,7 @@ const login: RoutePlugin<LoginOptions> = async (app, { providers, returnTo: rule
   app.get('/:provider', { schema: startSchema, config: { page: true, neverLate: true, ...counted('starts') } }, async (request, reply) => {
     if (ownWords.has(request.params.provider)) return reply.callNotFound() // or another method's: POST /auth/refresh
     const provider = providerOf(request.params.provider, providers)
+    refuseUnlessLeaving(request)
     const returnTo = returnToOf(request.query.return_to, rules)
 
     const state = flows.newState()
@@ -68,7 +71,8 @@ const login: RoutePlugin<LoginOptions> = async (app, { providers, returnTo: rule
     const passing: PassedOn = {}
     for (const name of passedOnNames) if (given[name] !== undefined) passing[name] = given[name]
     // Another site may start a login, but not one that goes through without the person noticing.
-    if (selectsAccount && !passing.prompt && headers['sec-fetch-site'] === 'cross-site' && !refererAllowed(headers.referer)) {
+    const isForeign = headers['sec-fetch-site'] === 'cross-site' && !refererAllowed(headers.referer)
+    if (selectsAccount && isForeign && !isNoticed(passing.prompt)) {
       passing.prompt = 'select_account'
     }
     return passing
@@ -79,6 +83,9 @@ const login: RoutePlugin<LoginOptions> = async (app, { providers, returnTo: rule
     return URL.canParse(referer) && loadReturnTo(`${new URL(referer).origin}/`, rules) !== undefined
   }
 }
+
+/** Whether a provider shows a person something for this prompt (OpenID Connect Core section 3.1.2.1). `none` and words of no meaning do not. */
+const isNoticed = (prompt = ''): boolean => prompt.split(' ').every(word => ['login', 'consent', 'select_account'].includes(word))
 
 /** @throws AuthError unknown_provider; not_found for a word of ours */
 export function providerOf (id: string, providers: ReadonlyMap<string, Provider>): Provider {

@@ -73,6 +73,15 @@ export class TokenVerifier {
     return claims
   }
 
+  /** Its claims, if there is a token and it is good. */
+  claimsOf (token: string | undefined): AccessTokenClaims | undefined {
+    try {
+      return token === undefined ? undefined : this.verify(token)
+    } catch {
+      return undefined
+    }
+  }
+
   /**
    * Whose token this is, though it may be over, its session have ended or TOKEN_TTL be shorter now: enough to be signed
    * out, and for nothing else.

@@ -18,11 +18,13 @@ export class Reply {
   readonly status: number
   readonly body: string
   readonly type: string
+  readonly headers: Record<string, string>
 
-  constructor (status: number, body: unknown, type = 'application/json') {
+  constructor (status: number, body: unknown, type = 'application/json', headers: Record<string, string> = {}) {
     this.status = status
     this.body = typeof body === 'string' ? body : JSON.stringify(body)
     this.type = type
+    this.headers = headers
   }
 }
 
@@ -65,8 +67,8 @@ export async function fakeProvider (t: Teardown): Promise<FakeProvider> {
       const key = [`${method} ${pathname}${search}`, pathname + search, `${method} ${pathname}`, pathname].find(key => key in fake.answers)
       const answer = key === undefined ? reply(404, { error: 'not found' }) : fake.answers[key]
       const given: unknown = typeof answer === 'function' ? await (answer as (request: Received) => unknown)(received) : answer
-      const { status, body: text, type } = given instanceof Reply ? given : reply(200, given)
-      response.writeHead(status, { 'content-type': type }).end(text)
+      const { status, body: text, type, headers } = given instanceof Reply ? given : reply(200, given)
+      response.writeHead(status, { 'content-type': type, ...headers }).end(text)
     })
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))

@@ -144,6 +144,49 @@ t.test('R64 a login that another site starts asks which account, where the provi
   t.equal(await prompt({ ...cross, referer: 'https://evil.test/page' }, '/auth/rogue'), null, 'not documented there')
 })
 
+t.test('R64 no prompt of another site\'s choice lets a login through unnoticed', async t => {
+  const rogue = await rogueProvider(t)
+  const google = { GOOGLE_CLIENT_ID: 'rogue-client', GOOGLE_CLIENT_SECRET: 'rogue-secret', GOOGLE_ISSUER: rogue.issuer }
+  const scene = await rogueScene(t, google, rogue)
+  const headers = { 'sec-fetch-site': 'cross-site', referer: 'https://evil.test/' }
+  const passed = async (prompt: string, from: Record<string, string> = headers) =>
+    asked(await scene.browser.visit(`/auth/google?${new URLSearchParams({ prompt }).toString()}`, { headers: from })).getAll('prompt')
+  for (const silent of ['none', 'none login', 'login none', 'NONE', ' ', 'none\t', 'x', 'login,none', 'select_account%20none', 'create']) {
+    t.same(await passed(silent), ['select_account'], silent)
+    t.same(await passed(silent, { ...headers, 'sec-fetch-site': 'same-origin' }), [silent], 'of our own pages it is handed on')
+  }
+  for (const noticed of ['login', 'consent', 'select_account', 'consent select_account']) t.same(await passed(noticed), [noticed])
+})
+
+t.test('a start that is not a navigation of the whole page makes no flow and sends nobody anywhere', async t => {
+  const scene = await rogueScene(t)
+  const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+  for (const headers of [
+    { ...navigation, 'sec-purpose': 'prefetch' },
+    { ...navigation, 'sec-purpose': 'prefetch;prerender' },
+    { ...navigation, 'sec-purpose': 'prefetch;anonymous-client-ip' },
+    { purpose: 'prefetch' },
+    { 'x-purpose': 'preview' },
+    { 'x-moz': 'prefetch' },
+    { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' },
+    { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'empty' },
+    { 'sec-fetch-mode': 'same-origin', 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' },
+    ...['iframe', 'frame', 'fencedframe', 'embed', 'object'].map(dest => ({ 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': dest })),
+    ...['image', 'script', 'style', 'font', 'audio', 'track', 'manifest'].map(dest => ({ 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': dest }))
+  ]) {
+    const refused = await visit(scene, '/auth/rogue?return_to=/page', { ...json, ...headers } as typeof json)
+    t.same([refused.status, refused.json().code], [403, 'cross_site_request'], JSON.stringify(headers))
+    t.notOk(refused.headers['set-cookie'])
+    t.notOk(refused.headers['location'])
+  }
+  for (const headers of [
+    navigation,
+    { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'empty' }, // passed on by a service worker
+    { 'sec-fetch-mode': 'cors' }, // a program: fetch of Node says so
+    {}
+  ]) t.equal((await visit(scene, '/auth/rogue', { ...json, ...headers } as typeof json)).status, 302, JSON.stringify(headers))
+})
+
 // Several at once
 
 t.test('R3 eight tabs can sign in at the same time, and of nine the oldest starts again', async t => {

@@ -38,3 +38,39 @@ t.test('the server block of docs/operations.md signs a person in, over TLS and w
   t.equal((await browser.visit('/livez')).status, 404, 'not forwarded')
   t.notMatch(log(), 'TRUST_PROXY does not name', 'X-Forwarded-For is believed')
 })
+
+/** nginx as it is without a line about buffers: 4 KiB for the header block of an answer. */
+const defaults = (port: number, upstream: string): string =>
+  `server { listen 127.0.0.1:${port}; location / { proxy_pass http://${upstream}; proxy_set_header X-Forwarded-For $remote_addr; } }`
+
+const claimsOf = (bytes: number): string => bytes === 0 ? '{}' : JSON.stringify({ x: 'y'.repeat(bytes - '{"x":""}'.length) })
+
+for (const [claims, lengths] of [[0, [20, 900, 1_700, 2_000]], [1_000, [20, 900, 2_000]], [1_500, [20, 900, 2_000]]] as const) {
+  t.test(`a login with ${claims} bytes of claims, and all that a session does, fits into nginx's default buffers`, async t => {
+    const port = await freePort()
+    const url = `http://localhost:${port}`
+    const { rogue, upstream } = await behind(t, url, { TOKEN_CLAIMS: claimsOf(claims), SIGNING_ALG: 'RS256' })
+    await nginx(t, port, defaults(port, upstream))
+    for (const length of lengths) {
+      // Of letters in no order: what can be packed says nothing.
+      const letters = Array.from({ length: length - 1 }, (_, index) => 'abcdefghijklmnopqrstuvwxyz0123456789'[(index * index * 7 + index * 11) % 36])
+      const returnTo = `/${letters.join('')}`
+      const browser = new Browser(undefined, url)
+      const start = await browser.visit(`/auth/rogue?return_to=${returnTo}`)
+      t.equal(start.status, 302, `a start with a return_to of ${length}`)
+      const callback = `/auth/rogue/callback?${new URLSearchParams(rogue.consent(String(start.headers['location']))).toString()}`
+      const dropped = new Browser(undefined, url)
+      for (const [name, value] of browser.cookies) dropped.cookies.set(name, value)
+      for (const tab of [browser, dropped]) {
+        const done = await tab.follow(callback, {}, location => new URL(location).pathname === returnTo)
+        t.same([done.status, done.headers['location']], [303, returnTo], `a return_to of ${length}`)
+        t.equal((await tab.visit('/auth/me')).status, 200)
+      }
+      t.equal((await browser.visit('/auth/refresh', { method: 'POST', json: {} })).status, 200)
+      t.equal((await browser.visit('/auth/account')).status, 200)
+      const resumed = await browser.visit(`/auth/login?return_to=${returnTo}`)
+      t.ok(resumed.headers['location'] === returnTo || resumed.body.includes(returnTo), `${resumed.status} of the sign-in page`)
+      t.equal((await browser.visit('/auth/logout', { method: 'POST', json: {} })).status, 204)
+    }
+  })
+}

@@ -159,7 +159,7 @@ t.test('L34 replicas keep what a later version wrote into a session', async t =>
   const lines = async () => (await state.store.get(key) ?? '').split('\n')
   const [line, json = ''] = await lines()
   const row = JSON.parse(json) as unknown[]
-  const later = JSON.stringify([...row, ...Array<string>(11 - row.length).fill(''), 'later', { version: 2 }])
+  const later = JSON.stringify([...row, ...Array<string>(13 - row.length).fill(''), 'later', { version: 2 }])
   await state.store.put(key, `${line}\n${later}`)
   let token = refreshToken
   for (let replica = 0; replica < 3; replica++) token = (await refresh(url, token)).token ?? ''

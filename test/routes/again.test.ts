@@ -219,6 +219,7 @@ t.test('a tab that was left open, and an old address of the provider, bring whoe
   t.equal((await visit(scene.browser, old, json)).json().code, 'flow_not_found', 'a program is told')
   t.equal((await visit(scene.browser, stale.replace('state=', 'state=x'), html)).headers['location'], '/home')
   t.equal(scene.rogue.tokenForms.length, 1, 'none of them signed anybody in')
+  t.notMatch(scene.log(), 'FST_ERR_REP_ALREADY_SENT', 'each is answered once')
 })
 
 t.test('R6 an answer that belongs to another flow is refused, whoever is signed in', async t => {

@@ -273,7 +273,7 @@ t.test('R70 a method that an address does not answer is 405 with Allow', async t
     ['PUT', '/auth/logout', 'POST'],
     ['GET', '/auth/logout', 'POST'],
     ['GET', '/auth/refresh?x', 'POST'],
-    ['POST', '/auth/login', 'GET'],
+    ['POST', '/auth/login', 'GET, HEAD'],
     ['POST', '/auth/dev', 'GET'],
     ['HEAD', '/auth/dev', 'GET'],
     ['HEAD', '/auth/dev/callback?state=x', 'GET'],
@@ -282,7 +282,7 @@ t.test('R70 a method that an address does not answer is 405 with Allow', async t
     ['POST', '/.well-known/jwks.json', 'GET, HEAD'],
     ['DELETE', '/livez', 'GET, HEAD'],
     ['OPTIONS', '/livez', 'GET, HEAD'],
-    ['POST', '/', 'GET']
+    ['POST', '/', 'GET, HEAD']
   ] as const) {
     const answer = await app.inject({ method, url: path })
     t.equal(answer.statusCode, 405, `${method} ${path}`)

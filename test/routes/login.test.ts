@@ -1,6 +1,9 @@
 import t, { type Test } from 'tap'
 import { refusals, type RefusalCode } from '../../src/errors.ts'
+import { buildTestApp } from '../helpers/app.ts'
 import { Browser, type Page } from '../helpers/browser.ts'
+import { facebook } from '../helpers/facebook.ts'
+import { fakeProvider } from '../helpers/fake-provider.ts'
 import { callbackOf, login, rogueScene, type RogueScene } from '../helpers/rogue-login.ts'
 import { rogueProvider } from '../helpers/rogue-provider.ts'
 
@@ -193,6 +196,27 @@ t.test('a program that asks for JSON gets the token response, but a return_to wi
   t.match(answer.json(), { access_token: /^[\w-]+\.[\w-]+\.[\w-]+$/, token_type: 'Bearer', expires_in: 595 })
   t.same(answer.json().user, { sub: 'rogue|7', email: 'ada@example.com', email_verified: true, name: 'Ada Lovelace', picture: null, provider: 'rogue' })
   t.equal((await visit(scene, await callbackOf(scene, { path: '/auth/rogue?return_to=/page' }))).headers['location'], '/page')
+})
+
+t.test('a provider that adds a fragment to the callback does not get it into the target', async t => {
+  const fake = await fakeProvider(t)
+  const { app, url } = await buildTestApp(t, { ...facebook(fake), DEFAULT_RETURN_TO: '/home' })
+  const browser = new Browser(app, url)
+  for (const [query, change, target] of [
+    ['', {}, '/home#'],
+    ['?return_to=/page%3Fa%3Db', {}, '/page?a=b#'],
+    ['?return_to=/page%23top', {}, '/page#top'],
+    ['?return_to=/page', { error: 'access_denied' }, /^\/page\?error=access_denied&[^#]+#$/]
+  ] as const) {
+    const start = await browser.visit(`/auth/facebook${query}`)
+    const sent = await browser.visit(String(start.headers['location']))
+    const back = new URL(String(sent.headers['location']))
+    for (const [name, value] of Object.entries(change)) back.searchParams.set(name, value)
+    t.equal(back.hash, '#_=_')
+    for (let time = 0; time < 2; time++) {
+      if (time === 0 || Object.keys(change).length === 0) t.match((await browser.visit(back.href)).headers['location'], target, `time ${time}`)
+    }
+  }
 })
 
 t.test('R65 a login replaces whatever session cookies the browser brought', async t => {

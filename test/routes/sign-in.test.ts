@@ -291,14 +291,163 @@ t.test('the account page says who is signed in and how to sign out', async t => 
 })
 
 t.test('the account page sends whoever is signed out to sign in', async t => {
-  const { browser, app, travel } = await scene(t)
+  const { browser, app } = await scene(t)
   const signIn = '/auth/login?return_to=%2Fauth%2Faccount'
   t.equal((await app.inject('/auth/account')).headers['location'], signIn)
   await devSignIn(browser)
-  travel(601)
+  await browser.visit('/auth/logout', { method: 'POST', json: {} })
+  for (const [name, value] of Object.entries({ handstamp: 'x', 'handstamp-refresh': 'x' })) browser.cookies.set(name, value)
   const answer = await browser.visit('/auth/account')
   t.equal(answer.status, 303)
   t.equal(answer.headers['location'], signIn)
+})
+
+t.test('the account page of whoever has only a refresh token shows itself, and asks no other page', async t => {
+  const { browser, app, travel } = await scene(t)
+  await devSignIn(browser)
+  travel(601)
+  const page = await browser.visit('/auth/account')
+  t.equal(page.status, 200)
+  t.match(page.body, 'ada@example.com')
+  t.equal((await browser.visit('/auth/me')).status, 200, 'with a new access token')
+  browser.cookies.delete('handstamp')
+  const refresh = browser.cookies.get('handstamp-refresh')
+  for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { 'sec-purpose': 'prefetch' }]) {
+    const other = await browser.visit('/auth/account', { headers: headers as Record<string, string> })
+    t.equal(other.headers['location'], '/auth/login?return_to=%2Fauth%2Faccount', 'it is not refreshed for another site')
+    t.equal(browser.cookies.get('handstamp-refresh'), refresh)
+  }
+  const forged = await app.inject({ url: '/auth/account', headers: { cookie: 'handstamp-refresh=x' } })
+  t.equal(forged.headers['location'], '/auth/login?return_to=%2Fauth%2Faccount')
+})
+
+t.test('HEAD on a page says what GET would, and refreshes nothing', async t => {
+  const { browser, app } = await scene(t)
+  await devSignIn(browser)
+  const cookie = [...browser.cookies].map(pair => pair.join('=')).join('; ')
+  const refreshOnly = `handstamp-refresh=${browser.cookies.get('handstamp-refresh')}`
+  for (const [url, headers, status] of [
+    ['/', {}, 302],
+    ['/auth/login', {}, 200],
+    ['/auth/login', { cookie }, 303],
+    ['/auth/login', { cookie: refreshOnly }, 200],
+    ['/auth/login?return_to=//evil.test', {}, 400],
+    ['/auth/account', {}, 303],
+    ['/auth/account', { cookie }, 200],
+    ['/auth/account', { cookie: refreshOnly }, 303],
+    ['/auth/docs', {}, 200],
+    ['/auth/openapi.json', {}, 200],
+    ['/auth/openapi.yaml', {}, 200]
+  ] as const) {
+    const answer = await app.inject({ method: 'HEAD', url, headers: { accept: 'text/html', ...headers } })
+    t.equal(answer.statusCode, status, `${url} ${JSON.stringify(headers).slice(0, 30)}`)
+    t.equal(answer.body, '')
+    t.notOk(answer.headers['set-cookie'])
+  }
+  t.equal((await browser.visit('/auth/refresh', { method: 'POST', json: {} })).status, 200, 'the refresh token is as good as before')
+})
+
+// What went wrong before
+
+t.test('a login that failed on the way to the account page says so on the sign-in page', async t => {
+  const rogue = await rogueProvider(t)
+  const google = { GOOGLE_CLIENT_ID: 'rogue-client', GOOGLE_CLIENT_SECRET: 'rogue-secret', GOOGLE_ISSUER: rogue.issuer }
+  const { browser } = await scene(t, { ...google, ...rogue.env, BLOCKED_EMAILS: 'ada@example.com' })
+  const way = 'return_to=%2Fauth%2Faccount'
+  for (const [change, sentence, choices] of [
+    [{ error: 'access_denied' }, 'The sign-in was cancelled or denied at the provider.', [`/auth/google?${way}`, `/auth/rogue?${way}`]],
+    [{}, 'This email address may not sign in here.', [`/auth/google?${way}&prompt=select_account`, `/auth/rogue?${way}`]]
+  ] as const) {
+    const first = await browser.follow('/auth/account')
+    const [, link = ''] = links(first)
+    const answer = rogue.consent(String((await browser.visit(link)).headers['location']))
+    const shown = await browser.follow(`/auth/rogue/callback?${new URLSearchParams({ ...answer, ...change }).toString()}`)
+    t.equal(shown.status, 200)
+    t.equal(new URL(shown.url).pathname, '/auth/login')
+    t.match(shown.body, `role="status">${sentence}`)
+    t.same(links(shown), choices)
+  }
+})
+
+t.test('a login that failed while somebody is signed in says so on their account page', async t => {
+  const { browser, travel } = await scene(t)
+  await devSignIn(browser)
+  const cancel = async (headers: Record<string, string> = {}) => {
+    const page = await browser.follow('/auth/dev?return_to=/auth/account')
+    return browser.follow(String((await browser.submit(page, { cancel: '1' })).headers['location']), { headers })
+  }
+  const page = await cancel()
+  t.equal(page.status, 200)
+  for (const text of ['cancelled or denied at the provider', 'ada@example.com']) t.match(page.body, text)
+  travel(700)
+  const later = await cancel({ 'sec-fetch-site': 'cross-site' })
+  t.equal(new URL(later.url).pathname, '/auth/login', 'another site sent the browser, and nothing is refreshed for it')
+  const reloaded = await browser.follow(later.url)
+  t.equal(new URL(reloaded.url).pathname, '/auth/account')
+  for (const text of ['cancelled or denied at the provider', 'ada@example.com']) t.match(reloaded.body, text)
+  travel(700)
+  const last = await cancel()
+  for (const text of ['cancelled or denied at the provider', 'ada@example.com']) t.match(last.body, text)
+})
+
+t.test('the sign-in page says nothing but our own sentences', async t => {
+  const { browser } = await scene(t)
+  for (const code of ['', 'x', '__proto__', 'constructor', 'toString', '<b>', 'access_denied ']) {
+    const page = await browser.visit(`/auth/login?${new URLSearchParams({ error_code: code, error_description: 'theirs' }).toString()}`)
+    t.equal(page.status, 200, code)
+    t.notMatch(page.body, /role="status"|theirs/)
+  }
+})
+
+// COOKIE_DOMAIN
+
+/** Production and staging, whose cookie domains are nested, and tokens of theirs. */
+async function nested (t: Teardown) {
+  const staging = await scene(t, { PUBLIC_URL: 'https://auth.staging.app.localhost', COOKIE_DOMAIN: 'staging.app.localhost' })
+  const production = await scene(t, { PUBLIC_URL: 'https://auth.app.localhost', COOKIE_DOMAIN: 'app.localhost' })
+  const tokenOf = async ({ app, url }: typeof staging, email: string) => {
+    const browser = new Browser(app, url)
+    await devSignIn(browser, email)
+    return { token: browser.cookies.get('__Secure-handstamp') ?? '', refreshToken: browser.cookies.get('__Host-handstamp-refresh') ?? '' }
+  }
+  const [ada, grace] = [await tokenOf(staging, 'ada@example.com'), await tokenOf(staging, 'grace@example.com')]
+  const foreign = await tokenOf(production, 'ada@example.com')
+  const ask = (url: string, tokens: string[], refreshToken = '') => staging.app.inject({
+    url,
+    headers: { accept: 'text/html', cookie: [...tokens.map(token => `__Secure-handstamp=${token}`), `__Host-handstamp-refresh=${refreshToken}`].join('; ') }
+  })
+  return { travel: staging.travel, ask, ada, other: grace.token, foreign: foreign.token }
+}
+
+t.test('R66 of several cookies with a domain the only good one counts', async t => {
+  const { ask, ada: { token }, other, foreign, travel } = await nested(t)
+  const me = async (...tokens: string[]) => {
+    const answer = await ask('/auth/me', tokens)
+    return answer.statusCode === 200 ? answer.json().email : answer.json().code
+  }
+  t.equal(await me(token), 'ada@example.com')
+  t.equal(await me(foreign), 'invalid_token')
+  for (const tokens of [[token, foreign], [foreign, token], ['x', token, foreign, ''], [token, token]]) t.equal(await me(...tokens), 'ada@example.com')
+  for (const tokens of [[foreign, 'x'], [token, other], [other, foreign, token], Array<string>(9).fill(token)]) t.equal(await me(...tokens), 'not_signed_in')
+  travel(601)
+  t.equal(await me(token, foreign), 'not_signed_in', 'one that has expired is not good')
+})
+
+t.test('whatever access cookies a browser has and keeps, the sign-in page and the account page do not send it to and fro', async t => {
+  const { ask, ada: { token, refreshToken }, other, foreign } = await nested(t)
+  for (const tokens of [[], [token], [token, foreign], [foreign, token], [foreign, 'x'], [token, other], [foreign], ['x', 'y', 'z']]) {
+    for (const start of ['/auth/account', '/auth/login', '/auth/login?return_to=%2Fauth%2Faccount']) {
+      const visited: string[] = []
+      for (let address = start; ;) {
+        const answer = await ask(address, tokens, refreshToken)
+        visited.push(`${answer.statusCode} ${address}`)
+        if (answer.statusCode !== 303 || visited.length > 5) break
+        address = String(answer.headers['location'])
+      }
+      t.match(visited.at(-1), /^200 \/auth\/account$/)
+      t.ok(visited.length <= 2, visited.join(', '))
+    }
+  }
 })
 
 t.test('the account page names a provider that is no longer configured by its id', async t => {
