@@ -2,9 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../src/config/config.ts'
+import { randomId } from '../src/keys/randomness.ts'
 import { openState, type State } from '../src/state.ts'
+import { AccessTokens } from '../src/tokens/access-tokens.ts'
 import { server, startContestant, type Script } from './harness/contestant.ts'
 import type { Dialogue } from './harness/load.ts'
+import { ada } from './servers/ada.ts'
 
 export const publicUrl = 'http://localhost:3000'
 
@@ -23,6 +26,7 @@ export const handstamp = (dataDir: string, env: Record<string, string> = {}, nam
     GOOGLE_CLIENT_ID: 'bench',
     GOOGLE_CLIENT_SECRET: 'bench',
     TOKEN_TTL: '12h',
+    KEEP_ALIVE: '1h', // others have long turns
     RATE_LIMIT: '100000000', // counts as it does in production, and never refuses
     ...env
   }
@@ -66,6 +70,22 @@ export async function signInMany (dataDir: string, count: number): Promise<strin
   const tokens: string[] = []
   for (let person = 1001; person <= 1000 + count; person++) tokens.push(await signIn(service.port, `person-${person}@example.com`))
   await service.stop()
+  return tokens
+}
+
+/** Access tokens of so many sessions, signed with the keys in the folder. */
+export async function issueMany (dataDir: string, count: number): Promise<string[]> {
+  const env = handstamp(dataDir).env ?? {}
+  const { keys, close } = await open(env)
+  const issuer = new AccessTokens(keys, loadConfig(env), Date.now)
+  const now = Math.floor(Date.now() / 1000)
+  const session = { startedAt: now, lastUsedAt: now, endsAt: now, idleEndsAt: now, device: 0, identity: ada }
+  const tokens: string[] = []
+  while (tokens.length < count) {
+    const batch = Array.from({ length: 100 }, () => issuer.issue({ ...session, id: randomId(16) }))
+    tokens.push(...(await Promise.all(batch)).map(({ token }) => token))
+  }
+  await close()
   return tokens
 }
 

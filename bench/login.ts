@@ -37,37 +37,44 @@ export async function login (effort: Effort): Promise<Finding[]> {
     const trusted = join(dataDir, 'authority.pem')
     writeFileSync(trusted, authority.cert)
     const { key, cert } = certificate({ hosts: ['localhost'], by: authority })
-    const provider = await startContestant({ name: 'provider', path: server('provider'), env: { CERT: cert, KEY: key } })
-    cleaning.push(() => provider.stop())
-    const asked = async () => await (await fetch(`http://127.0.0.1:${provider.port}/`)).json() as { issuer: string, connections: number }
-    const { issuer } = await asked()
+    /** A provider of its own for each, so that connections can be told apart. */
+    const atProvider = async () => {
+      const provider = await startContestant({ name: 'provider', path: server('provider'), env: { CERT: cert, KEY: key } })
+      cleaning.push(() => provider.stop())
+      const asked = async () => await (await fetch(`http://127.0.0.1:${provider.port}/`)).json() as { issuer: string, connections: number }
+      return { asked, issuer: (await asked()).issuer }
+    }
     const redis = await redisServer({ teardown: clean => { cleaning.push(clean) } })
 
-    const atProvider = {
-      NODE_EXTRA_CA_CERTS: trusted,
-      OIDC_PROVIDERS: 'bench',
-      OIDC_BENCH_ISSUER: issuer,
-      OIDC_BENCH_CLIENT_ID: 'bench',
-      OIDC_BENCH_CLIENT_SECRET: 'bench'
+    const handstampAt = async (name: string, folder: string, env: Record<string, string>) => {
+      const { issuer, asked } = await atProvider()
+      const client = { OIDC_BENCH_ISSUER: issuer, OIDC_BENCH_CLIENT_ID: 'bench', OIDC_BENCH_CLIENT_SECRET: 'bench' }
+      const script = handstamp(folder, { NODE_EXTRA_CA_CERTS: trusted, OIDC_PROVIDERS: 'bench', ...client, ...env }, name)
+      return { ...entry(script, ours), asked }
     }
-    const byRedis = { REDIS_URL: redis.url, SECRET: secret }
+    const partsAt = async (alg: string) => {
+      const { issuer, asked } = await atProvider()
+      const env = { ISSUER: issuer, ALG: alg, NODE_EXTRA_CA_CERTS: trusted }
+      return { ...entry({ name: `parts, ${alg}`, path: server('login-parts'), env }, parts), asked }
+    }
+    const byRedis = (database: number) => ({ REDIS_URL: `${redis.url}/${database}`, SECRET: secret })
     const [rs, es, rsRedis, esRedis] = ['RS256', 'ES256', 'RS256 and Redis', 'ES256 and Redis'] as const
-    const entries: Entry[] = [
-      entry(handstamp(dataDir, atProvider, rs), ours),
-      entry(handstamp(esDir, { ...atProvider, SIGNING_ALG: 'ES256' }, es), ours),
-      entry(handstamp(dataDir, { ...atProvider, ...byRedis }, rsRedis), ours),
-      entry(handstamp(dataDir, { ...atProvider, ...byRedis, REDIS_URL: `${redis.url}/1`, SIGNING_ALG: 'ES256' }, esRedis), ours),
-      ...['RS256', 'ES256'].map(alg => entry({
-        name: `parts, ${alg}`, path: server('login-parts'), env: { ISSUER: issuer, ALG: alg, NODE_EXTRA_CA_CERTS: trusted }
-      }, parts))
+    const entries = [
+      await handstampAt(rs, dataDir, {}),
+      await handstampAt(es, esDir, { SIGNING_ALG: 'ES256' }),
+      await handstampAt(rsRedis, dataDir, byRedis(0)),
+      await handstampAt(esRedis, dataDir, { ...byRedis(1), SIGNING_ALG: 'ES256' }),
+      await partsAt('RS256'),
+      await partsAt('ES256')
     ]
+    const { issuer, asked } = await atProvider()
     const peer = oauth2ProxyScript(issuer, trusted)
-    if (peer) entries.push(entry(peer, oauth2Proxy))
+    if (peer) entries.push({ ...entry(peer, oauth2Proxy), asked })
 
     const logins = { ...effort, requestsPerRound: effort.requestsPerRound / 2, warmUpRequests: effort.warmUpRequests / 4 }
     const measured = await compareCpu(entries, logins)
-    const { connections } = await asked()
-    const count = Math.round(entries.length * (logins.rounds * logins.requestsPerRound + logins.warmUpRequests) / 2)
+    const opened = await Promise.all(entries.map(async ({ script, asked }) => [script.name, (await asked()).connections] as const))
+    const count = (logins.rounds * logins.requestsPerRound + logins.warmUpRequests) / 2 // and once more of the first, for the noise
     const bare = await signatureMicros()
     const micros = (name: string) => 2 * median(numbersOf(measured, name)) // two requests
     const against = (one: string, other: string, atMost?: number): Finding => ({
@@ -92,11 +99,11 @@ export async function login (effort: Effort): Promise<Finding[]> {
       against(rs, 'parts, RS256'),
       against(es, 'parts, ES256'),
       ...(peer ? [against(rs, peer.name, 0.9), against(es, peer.name, 0.9)] : []),
-      {
-        what: 'connections to the provider',
+      ...opened.map(([name, connections]) => ({
+        what: `connections, ${name}`,
         values: [connections],
-        how: `opened by ${entries.length} contestants, 32 logins at a time each, for ${count} logins`
-      }
+        how: `for ${count.toFixed(0)} logins, 32 at a time`
+      }))
     ]
   } finally {
     for (const clean of cleaning.reverse()) await clean()

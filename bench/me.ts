@@ -1,19 +1,25 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import { randomId } from '../src/keys/randomness.ts'
-import { handstamp, open, rawTwin, signInMany, warmDataDir } from './handstamp.ts'
-import { compareCpu, median, noise, numbersOf, ratios, type Effort } from './harness/compare.ts'
+import { handstamp, issueMany, open, rawTwin, signInMany, warmDataDir } from './handstamp.ts'
+import { compareCpu, median, noise, numbersOf, ratios, type Effort, type Measured } from './harness/compare.ts'
 import { server, startContestant, type Script } from './harness/contestant.ts'
 import { get } from './harness/load.ts'
 import { capacity, type Finding } from './harness/table.ts'
 
-/** `GET /auth/me` by cookie, 200 people in turn, every token seen before. */
+/** More than are remembered: asked in turn, each has been forgotten when it comes again. */
+const tokensBeyondMemory = 12_000
+
+/** `GET /auth/me` by cookie, 200 people in turn, every token seen before; and with every token new. */
 export async function me (effort: Effort): Promise<Finding[]> {
   const dataDir = await warmDataDir()
   const cookies = (await signInMany(dataDir, effort.people)).map(token => ({ cookie: `handstamp=${token}` }))
   const requests = cookies.map(cookie => get('/auth/me', cookie))
   const ours = handstamp(dataDir)
+  const everyNew = 'Handstamp, every token new'
+  const newOnes = (await issueMany(dataDir, tokensBeyondMemory)).map(token => get('/auth/me', { cookie: `handstamp=${token}` }))
   const measured = await compareCpu([
     { script: ours, requests },
+    { script: handstamp(dataDir, {}, everyNew), requests: newOnes },
     { script: handstamp(dataDir, { LOG_LEVEL: 'warn' }, 'Handstamp without log'), requests },
     { script: { name: '@fastify/jwt', path: server('fastify-jwt'), env: { PUBLIC_KEY: await publicKey(ours) } }, requests },
     { script: await rawTwin(ours, '/auth/me', cookies[0]), requests }
@@ -21,8 +27,21 @@ export async function me (effort: Effort): Promise<Finding[]> {
   return [
     capacity(measured, 'Handstamp', '@fastify/jwt', 1.8),
     capacity(measured, 'Handstamp', 'raw node:http', 0.4),
-    capacity(measured, 'Handstamp without log', 'raw node:http', 0.5)
+    capacity(measured, 'Handstamp without log', 'raw node:http', 0.5),
+    newAgainst(measured, everyNew, 'Handstamp', 2.2),
+    newAgainst(measured, everyNew, '@fastify/jwt')
   ]
+}
+
+function newAgainst (measured: Measured, one: string, other: string, atMost?: number): Finding {
+  const micros = (name: string) => median(numbersOf(measured, name)).toFixed(1)
+  return {
+    what: `${one} : ${other}`,
+    values: ratios(measured, one, other),
+    noise: noise(measured),
+    ...(atMost !== undefined && { atMost }),
+    how: `CPU a request: ${micros(one)} against ${micros(other)} us`
+  }
 }
 
 /** The same with nobody's session ended, with 100,000 ended whose tokens are not over yet, and without asking. */

@@ -37,7 +37,9 @@ export function openLoad (port: number, requests: Array<string | Dialogue>, { co
     return connection
   }
 
+  /** A server may close what was idle while others had their turn. */
   async function fill (): Promise<void> {
+    for (const connection of idle.splice(0)) if (!connection.socket.destroyed) idle.push(connection)
     while (idle.length < connections) idle.push(await opened())
   }
 
@@ -101,6 +103,7 @@ class Connection {
   }
 
   async ask (request: Buffer | Dialogue): Promise<void> {
+    if (this.socket.destroyed) throw new Error('the server closed the connection between two requests')
     const answer = await new Promise<string>((resolve, reject) => {
       this.#answered = resolve
       this.#failed = reject

@@ -48,7 +48,7 @@ async function finish (url: URL): Promise<string> {
   return (alg === 'ES256' ? sign('sha256', input, privateKey) : await signed('sha256', input, privateKey)).toString('base64url')
 }
 
-createServer((incoming, response) => {
+const server = createServer((incoming, response) => {
   const url = new URL(String(incoming.url), 'http://localhost')
   if (url.pathname === '/start') {
     const [state, nonce, verifier] = [16, 16, 32].map(length => randomBytes(length).toString('base64url'))
@@ -60,4 +60,6 @@ createServer((incoming, response) => {
       token => response.writeHead(303, { location: '/', 'set-cookie': `token=${token}`, 'content-length': 0 }).end(),
       () => response.writeHead(500).end())
   } else response.end()
-}).listen(Number(port), '127.0.0.1')
+})
+server.keepAliveTimeout = 600_000
+server.listen(Number(port), '127.0.0.1')

@@ -2,7 +2,7 @@ import { createHash, type KeyObject } from 'node:crypto'
 import { AuthError } from '../errors.ts'
 import { parseStrictObject } from '../strict-json.ts'
 import type { Claims } from './descriptor.ts'
-import { signatureHolds, type JoseHeader } from './jws.ts'
+import { signatureHolds, type JoseHeader } from '../keys/jws.ts'
 import { presentMembers } from './present.ts'
 
 export interface IdTokenExpectations {

@@ -1,6 +1,7 @@
-import { hash } from 'node:crypto'
+import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import type { Config } from '../config/config.ts'
 import { AuthError } from '../errors.ts'
+import { signatureHolds } from '../keys/jws.ts'
 import type { RingKey } from '../keys/key-record.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
 import { parseStrictObject } from '../strict-json.ts'
@@ -14,13 +15,15 @@ export interface TokenVerifierOptions {
   publicUrl: string
   token: Config['token']
   revocations: Revocations
-  /** Makes the check of a key: @fastify/jwt, one kept verifier for each. */
+  /** Makes the check of tokens that may have expired: @fastify/jwt, one kept verifier for each key. */
   checkWith: (key: RingKey) => Promise<SignatureCheck>
   clock: Clock
 }
 
 const maxLength = 8 * 1024
 const cached = 10_000
+/** More than there are keys; forgers can make up others. */
+const rememberedHeaders = 32
 const futureSeconds = 60
 
 /** A token that passed every check. */
@@ -30,13 +33,21 @@ interface Verified {
   revision: number
 }
 
+interface TrustedKey {
+  alg: string
+  publicKey: KeyObject
+  check: SignatureCheck
+}
+
 /**
  * Says whose access token this is, or refuses it. A token that passed every check is remembered by its SHA-256, so
  * that the next request with it costs no signature; its end is looked at every time, and its session's whenever one has ended.
+ * The first check is by node:crypto. @fastify/jwt checks the tokens of those who sign out: these may have expired.
  */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions
-  #checks = new Map<string, { alg: string, check: SignatureCheck }>()
+  #keys = new Map<string, TrustedKey>()
+  #headers = new Map<string, TrustedKey>()
   #verified = new Map<string, Verified>()
 
   constructor (options: TokenVerifierOptions) {
@@ -45,11 +56,12 @@ export class TokenVerifier {
 
   /** Trusts these keys and no others; what was verified with others is forgotten. */
   async useKeys (keys: RingKey[]): Promise<void> {
-    const checks = await Promise.all(keys.map(async key => {
-      const { check = await this.#options.checkWith(key) } = this.#checks.get(key.kid) ?? {}
-      return [key.kid, { alg: key.alg, check }] as const
+    const trusted = await Promise.all(keys.map(async key => {
+      const { kid, alg, publicPem } = key
+      return [kid, this.#keys.get(kid) ?? { alg, publicKey: createPublicKey(publicPem), check: await this.#options.checkWith(key) }] as const
     }))
-    this.#checks = new Map(checks)
+    this.#keys = new Map(trusted)
+    this.#headers = new Map()
     this.#verified = new Map()
   }
 
@@ -64,7 +76,7 @@ export class TokenVerifier {
       this.#verified.set(digest, verified)
     }
     const { claims, revision } = verified
-    if (claims.exp <= epochSeconds(this.#options.clock)) throw new AuthError('expired_token')
+    if (this.#isOver(claims.exp)) throw new AuthError('expired_token')
     const { revocations } = this.#options
     if (revision !== revocations.revision) {
       if (revocations.has(claims)) throw new AuthError('revoked_token')
@@ -89,35 +101,46 @@ export class TokenVerifier {
    */
   verifyIssued (token: string): AccessTokenClaims {
     if (token.length > maxLength) throw new AuthError('invalid_token')
-    const [header, payload] = parts(token)
+    const { header, payload } = parts(token)
     try {
-      this.#checkFor(header)(token)
+      this.#keyFor(header).check(token)
     } catch (error) {
       if (!isExpiry(error)) throw error
     }
-    return this.#checkClaims(payload, maxTokenSeconds)
+    return this.#checkClaims(objectIn(payload), maxTokenSeconds)
   }
 
+  /** An expired token was once a good one, whatever TOKEN_TTL was then. */
   #check (token: string): AccessTokenClaims {
     try {
-      const [header, payload] = parts(token)
-      this.#checkFor(header)(token)
-      return this.#checkClaims(payload, this.#options.token.ttlSeconds)
+      const { header, payload, signature } = parts(token)
+      const { alg, publicKey } = this.#keyFor(header)
+      if (!signatureHolds(alg, publicKey, token.slice(0, -signature.length - 1), signature)) throw new Error('the signature is not ours')
+      const claims = objectIn(payload)
+      return this.#checkClaims(claims, this.#isOver(claims['exp']) ? maxTokenSeconds : this.#options.token.ttlSeconds)
     } catch (error) {
-      throw new AuthError(isExpiry(error) ? 'expired_token' : 'invalid_token', { cause: error })
+      throw new AuthError('invalid_token', { cause: error })
     }
   }
 
-  /** RFC 7515 section 4.1.11, RFC 8725 sections 3.1 and 3.10 */
-  #checkFor (header: Record<string, unknown>): SignatureCheck {
-    const { alg, kid, typ } = header
-    const known = typeof kid === 'string' ? this.#checks.get(kid) : undefined
-    if (!known || alg !== known.alg || typ !== this.#options.token.typ) throw new Error('kid, alg or typ is not ours')
-    for (const name of ['crit', 'jku', 'jwk', 'x5u', 'x5c']) if (name in header) throw new Error(`header carries ${name}`)
-    return known.check
+  #isOver (exp: unknown): boolean {
+    return isTime(exp) && exp <= epochSeconds(this.#options.clock)
   }
 
-  /** Everything an access token of ours has, by type: what is absent passes the library's own allow-lists. */
+  /** RFC 7515 section 4.1.11, RFC 8725 sections 3.1 and 3.10. The tokens of a key all have one header: it is read once. */
+  #keyFor (headerText: string): TrustedKey {
+    const remembered = this.#headers.get(headerText)
+    if (remembered) return remembered
+    const header = objectIn(headerText)
+    const { alg, kid, typ } = header
+    const key = typeof kid === 'string' ? this.#keys.get(kid) : undefined
+    if (!key || alg !== key.alg || typ !== this.#options.token.typ) throw new Error('kid, alg or typ is not ours')
+    for (const name of ['crit', 'jku', 'jwk', 'x5u', 'x5c']) if (name in header) throw new Error(`header carries ${name}`)
+    if (this.#headers.size < rememberedHeaders) this.#headers.set(headerText, key)
+    return key
+  }
+
+  /** Everything an access token of ours has, by type: what is absent would pass a library's allow-lists. */
   #checkClaims (payload: Record<string, unknown>, ttlSeconds: number): AccessTokenClaims {
     const { publicUrl, token, clock } = this.#options
     const { iss, aud, iat, exp, email_verified: emailVerified } = payload
@@ -132,11 +155,13 @@ export class TokenVerifier {
   }
 }
 
-function parts (token: string): [Record<string, unknown>, Record<string, unknown>] {
+function parts (token: string): { header: string, payload: string, signature: string } {
   const [header, payload, signature, more] = token.split('.')
   if (!header || !payload || !signature || more !== undefined || !/^[\w.-]+$/.test(token)) throw new Error('not a compact JWS')
-  return [parseStrictObject(Buffer.from(header, 'base64url')), parseStrictObject(Buffer.from(payload, 'base64url'))]
+  return { header, payload, signature }
 }
+
+const objectIn = (part: string): Record<string, unknown> => parseStrictObject(Buffer.from(part, 'base64url'))
 
 const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
