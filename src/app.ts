@@ -15,6 +15,7 @@ import { FlowClaims } from './login/flow-claims.ts'
 import { Memberships } from './login/memberships.ts'
 import { PostedAnswers } from './login/posted-answer.ts'
 import { watchClock } from './plugins/clock-alarm.ts'
+import { connectionTimeoutMs, Connections, serverOptions } from './plugins/connections.ts'
 import { allowOrigins } from './plugins/cors.ts'
 import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
 import { auditService, logRequests, logSerializers, storeLog } from './plugins/log.ts'
@@ -54,26 +55,25 @@ export interface Surroundings {
   countRequest?: CountRequest
   /** How hosts of providers are found; absent: as the machine finds them. */
   names?: Names
+  /** Where the caller drains them before it closes the app. */
+  connections?: Connections
 }
 
 /** The whole service on one screen: what it is made of, and in what order. */
 export async function buildApp (config: Config, surroundings: Surroundings = {}): Promise<FastifyInstance> {
-  const { log, clock = Date.now, countRequest, names } = surroundings
+  const { log, clock = Date.now, countRequest, names, connections = new Connections() } = surroundings
   const headers = securityHeaders(config.secure)
+  const { keepAliveTimeout, requestTimeout, ...http } = serverOptions(config.keepAliveSeconds)
   const app: FastifyInstance = Fastify({
     logger: log ? { level: config.logLevel, stream: log, serializers: logSerializers, base: null } : false,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomId(9),
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
     bodyLimit: requestLimits.bodyBytes,
-    requestTimeout: requestLimits.requestMs,
-    connectionTimeout: 30_000,
-    keepAliveTimeout: config.keepAliveSeconds * 1000,
-    http: {
-      headersTimeout: requestLimits.headersMs,
-      maxHeaderSize: requestLimits.headerBytes,
-      connectionsCheckingInterval: 1_000 // Node looks every thirty seconds, and only then are those too slow cut
-    },
+    requestTimeout,
+    connectionTimeout: connectionTimeoutMs,
+    keepAliveTimeout,
+    http,
     exposeHeadRoutes: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -84,7 +84,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   await app.register(cookie, { hook: false }) // login/sent-cookies.ts looks for the few of ours, where they are needed
   app.decorateRequest('cookiesOfOurs', undefined)
   validateRequests(app)
-  let stopping = false
+  connections.watch(app.server)
 
   const warn = (message: string, error?: unknown) => app.log.warn({ err: error }, message)
   const providers = new Map<string, Provider>()
@@ -122,12 +122,12 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   sendSecurityHeaders(app, headers)
   refuseOversize(app)
   app.addHook('onRequest', (request, _reply, done) => {
-    if (stopping && request.routeOptions.url !== '/readyz') done(new AuthError('shutting_down'))
+    if (connections.isClosing && request.routeOptions.url !== '/readyz') done(new AuthError('shutting_down'))
     else done()
   })
   // A connection that was busy when the stop began would otherwise stay open for its keep-alive time, and hold up the end.
   app.addHook('onSend', (_request, reply, payload, done) => {
-    if (stopping) reply.header('connection', 'close')
+    if (connections.isStopping) reply.header('connection', 'close')
     done(null, payload)
   })
   logRequests(app)
@@ -137,7 +137,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   app.removeContentTypeParser('text/plain')
   rateLimits(app, config.rateLimit, countRequest)
 
-  await app.register(health, { store, isStopping: () => stopping })
+  await app.register(health, { store, connections })
   await app.register(wellKnown, { prefix: '/.well-known', publicUrl: config.publicUrl, keys, ...(statusLists && { statusLists }) })
   await app.register(docs, { prefix: '/auth', description })
   await app.register(signIn, { prefix: '/auth', providers, returnTo, flows, claims, verifier, sessions, accessTokens, cookies })
@@ -154,7 +154,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   })
   app.get('/', { schema: { hide: true }, exposeHeadRoute: true }, (_request, reply) => reply.redirect('/auth/login', 302))
 
-  app.addHook('preClose', done => { stopping = true; done() })
+  app.addHook('preClose', done => { connections.refuse(); done() })
   app.addHook('onClose', async () => {
     connections.close()
     await dev?.close()

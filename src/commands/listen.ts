@@ -1,0 +1,39 @@
+import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import type { Config } from '../config/config.ts'
+import { connectionTimeoutMs, serverOptions, type Connections } from '../plugins/connections.ts'
+
+/**
+ * Listens on every address of the host: `localhost` may have two, and a browser chooses either.
+ * @throws Error where one of them is in use: the program that has it would get a part of our requests
+ */
+export async function listen (app: FastifyInstance, connections: Connections, { listen: { host, port }, keepAliveSeconds }: Config): Promise<void> {
+  const [first = host, ...others] = host === 'localhost' ? await addressesOf(host) : []
+  await app.listen({ host: first, port, listenTextResolver: address => `listening on ${address}` })
+  const { port: bound } = app.server.address() as AddressInfo
+  for (const address of others) {
+    const server = createServer(serverOptions(keepAliveSeconds), (request, response) => { app.routing(request, response) })
+    server.setTimeout(connectionTimeoutMs)
+    server.on('clientError', (error, socket) => { app.server.emit('clientError', error, socket) })
+    connections.watch(server)
+    server.listen(bound, address)
+    try {
+      await once(server, 'listening')
+      app.log.info(`listening on http://${address.includes(':') ? `[${address}]` : address}:${bound}`)
+    } catch (error) {
+      if (!isAbsent(error)) throw error
+    }
+  }
+}
+
+/** 127.0.0.1 first: every machine has it. */
+async function addressesOf (host: string): Promise<string[]> {
+  const found = await lookup(host, { all: true })
+  return [...new Set(found.sort((one, other) => one.family - other.family).map(({ address }) => address))]
+}
+
+/** The machine does not have the address: a hosts file may name ::1 where IPv6 is off. */
+const isAbsent = (error: unknown): boolean => ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes((error as NodeJS.ErrnoException).code ?? '')
