@@ -15,7 +15,7 @@ import { FlowClaims } from './login/flow-claims.ts'
 import { Memberships } from './login/memberships.ts'
 import { PostedAnswers } from './login/posted-answer.ts'
 import { watchClock } from './plugins/clock-alarm.ts'
-import { connectionTimeoutMs, Connections, serverOptions } from './plugins/connections.ts'
+import { connectionTimeoutMs, Drain, serverOptions } from './plugins/drain.ts'
 import { allowOrigins } from './plugins/cors.ts'
 import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
 import { auditService, logRequests, logSerializers, storeLog } from './plugins/log.ts'
@@ -55,13 +55,13 @@ export interface Surroundings {
   countRequest?: CountRequest
   /** How hosts of providers are found; absent: as the machine finds them. */
   names?: Names
-  /** Where the caller drains them before it closes the app. */
-  connections?: Connections
+  /** The caller runs it before it closes the app. */
+  drain?: Drain
 }
 
 /** The whole service on one screen: what it is made of, and in what order. */
 export async function buildApp (config: Config, surroundings: Surroundings = {}): Promise<FastifyInstance> {
-  const { log, clock = Date.now, countRequest, names, connections = new Connections() } = surroundings
+  const { log, clock = Date.now, countRequest, names, drain = new Drain() } = surroundings
   const headers = securityHeaders(config.secure)
   const { keepAliveTimeout, requestTimeout, ...http } = serverOptions(config.keepAliveSeconds)
   const app: FastifyInstance = Fastify({
@@ -84,7 +84,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   await app.register(cookie, { hook: false }) // login/sent-cookies.ts looks for the few of ours, where they are needed
   app.decorateRequest('cookiesOfOurs', undefined)
   validateRequests(app)
-  connections.watch(app.server)
+  drain.watch(app.server)
 
   const warn = (message: string, error?: unknown) => app.log.warn({ err: error }, message)
   const providers = new Map<string, Provider>()
@@ -122,12 +122,13 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   sendSecurityHeaders(app, headers)
   refuseOversize(app)
   app.addHook('onRequest', (request, _reply, done) => {
-    if (connections.isClosing && request.routeOptions.url !== '/readyz') done(new AuthError('shutting_down'))
-    else done()
+    if (drain.isRefusing && request.routeOptions.url !== '/readyz') return done(new AuthError('shutting_down'))
+    if (!drain.held) return done()
+    drain.held.then(() => done(), done)
   })
   // A connection that was busy when the stop began would otherwise stay open for its keep-alive time, and hold up the end.
   app.addHook('onSend', (_request, reply, payload, done) => {
-    if (connections.isStopping) reply.header('connection', 'close')
+    if (drain.isStopping) reply.header('connection', 'close')
     done(null, payload)
   })
   logRequests(app)
@@ -137,7 +138,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   app.removeContentTypeParser('text/plain')
   rateLimits(app, config.rateLimit, countRequest)
 
-  await app.register(health, { store, connections })
+  await app.register(health, { store, drain })
   await app.register(wellKnown, { prefix: '/.well-known', publicUrl: config.publicUrl, keys, ...(statusLists && { statusLists }) })
   await app.register(docs, { prefix: '/auth', description })
   await app.register(signIn, { prefix: '/auth', providers, returnTo, flows, claims, verifier, sessions, accessTokens, cookies })
@@ -154,7 +155,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   })
   app.get('/', { schema: { hide: true }, exposeHeadRoute: true }, (_request, reply) => reply.redirect('/auth/login', 302))
 
-  app.addHook('preClose', done => { connections.refuse(); done() })
+  app.addHook('preClose', done => { drain.refuse(); done() })
   app.addHook('onClose', async () => {
     connections.close()
     await dev?.close()

@@ -19,4 +19,5 @@ stop() {
 trap stop EXIT; trap 'exit 130' INT TERM
 
 npm run --silent compile
-npx --no-install tap --disable-coverage build/test/proxies/*.test.js
+node scripts/build.mjs
+npx --no-install tap --disable-coverage --timeout=300 build/test/proxies/*.test.js

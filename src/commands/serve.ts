@@ -3,11 +3,11 @@ import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
 import { ConfigError, type Environment } from '../config/environment.ts'
 import { loadConfig, type Config } from '../config/config.ts'
-import { Connections } from '../plugins/connections.ts'
+import { Drain } from '../plugins/drain.ts'
 import { describeError, drained, logStream, serviceLog } from '../plugins/log.ts'
 import { callbackUrl } from '../providers/callback.ts'
 import { devLoginWarning, explainProblems } from './explain.ts'
-import { listen } from './listen.ts'
+import { listen } from '../plugins/listen.ts'
 import { countAtSupervisor, isWorker, onStopWord, speaksForAll, stopSignals, superviseWorkers, tellReady } from './workers.ts'
 
 /** How long proxies have to let go of their connections, and how long a stop takes at most. */
@@ -29,13 +29,13 @@ export async function serveCommand (env: Environment): Promise<number | undefine
 
   const log = logStream(isWorker)
   try {
-    const connections = new Connections()
-    const app = await buildApp(config, { log, connections, ...(isWorker && { countRequest: countAtSupervisor() }) })
+    const drain = new Drain()
+    const app = await buildApp(config, { log, drain, ...(isWorker && { countRequest: countAtSupervisor() }) })
     const { close } = closeWithGrace({ delay: graceMs, ...(isWorker && { skip: [...stopSignals] }) }, async ({ err, signal }) => {
       if (err) app.log.fatal({ err }, 'stopping after an error nobody caught')
       else app.log.info('stopping')
       // A person at a terminal waits for no proxy, and after an error nothing more is served.
-      if (!err) await connections.drain(signal === 'SIGINT' ? 0 : drainMs)
+      if (!err) await drain.run(signal === 'SIGINT' ? 0 : drainMs)
       await app.close()
       app.log.info('stopped')
       await drained(log)
@@ -43,7 +43,7 @@ export async function serveCommand (env: Environment): Promise<number | undefine
     if (isWorker) onStopWord(close)
     if (speaksForAll) for (const warning of config.warnings) app.log.warn(warning)
     if (speaksForAll && config.devLogin) sayLoudly(app.log, config, devLoginWarning(config.publicUrl))
-    await listen(app, connections, config)
+    await listen(app, drain, config)
     expectShortLives()
     const ids = [...config.providers.map(({ id }) => id), ...(config.devLogin ? ['dev'] : [])]
     if (speaksForAll) for (const id of ids) app.log.info({ provider: id, callback_url: callbackUrl(config.publicUrl, id) }, 'provider ready')

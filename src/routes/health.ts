@@ -1,10 +1,10 @@
 import type { FastifyPluginAsync } from 'fastify'
-import type { Connections } from '../plugins/connections.ts'
+import type { Drain } from '../plugins/drain.ts'
 import type { Store } from '../stores/store.ts'
 
 export interface HealthOptions {
   store: Store
-  connections: Connections
+  drain: Drain
 }
 
 const status = {
@@ -27,13 +27,13 @@ const readySchema = {
 }
 
 /** For whoever keeps the service running. */
-const health: FastifyPluginAsync<HealthOptions> = async (app, { store, connections }) => {
+const health: FastifyPluginAsync<HealthOptions> = async (app, { store, drain }) => {
   const ok = { status: 'ok' }
   app.get('/livez', { schema: schema('livez', 'Is the process up?'), exposeHeadRoute: true, logLevel: 'warn' }, async () => ok)
   app.get('/healthz', { schema: schema('healthz', 'The same as livez'), exposeHeadRoute: true, logLevel: 'warn' }, async () => ok)
   app.get('/readyz', { schema: readySchema, exposeHeadRoute: true, logLevel: 'warn' }, async (_request, reply) => {
-    connections.noteReadinessAsked()
-    const ready = !connections.isStopping && await store.ping().then(() => true, () => false)
+    drain.noteReadinessAsked()
+    const ready = !drain.isStopping && await store.ping().then(() => true, () => false)
     return ready ? ok : reply.code(503).header('retry-after', '5').send({ status: 'unavailable' })
   })
 }

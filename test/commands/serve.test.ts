@@ -113,8 +113,14 @@ t.test('L23 a login that is under way at SIGTERM is finished, and nothing new is
   t.equal(await child.ended, 0)
 })
 
+interface Asked {
+  status: number
+  connection: string
+  reused: boolean
+}
+
 /** Asks on a connection of its own, or on one that the agent has kept. */
-const ask = (url: string, path: string, agent?: Agent, method = 'GET') => new Promise<{ status: number, connection: string, reused: boolean }>((resolve, reject) => {
+const ask = (url: string, path: string, agent?: Agent, method = 'GET') => new Promise<Asked>((resolve, reject) => {
   const asking = request(`${url}${path}`, { method, headers: { origin: url }, ...(agent && { agent }) }, answer => {
     answer.resume().on('end', () => {
       resolve({ status: answer.statusCode ?? 0, connection: String(answer.headers.connection), reused: asking.reusedSocket })

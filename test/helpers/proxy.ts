@@ -8,11 +8,11 @@ import { temporaryFolder, type Teardown } from './app.ts'
 import { certificate } from './certificates.ts'
 import { eventually } from './eventually.ts'
 
-/** The first block of this language in docs/operations.md that contains `sign`. */
-export function documentedConfig (language: string, sign: string): string {
-  const blocks = [...readFileSync('docs/operations.md', 'utf8').matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g'))]
+/** The first block of this language in a page that contains `sign`. */
+export function documentedConfig (language: string, sign: string, page = 'docs/operations.md'): string {
+  const blocks = [...readFileSync(page, 'utf8').matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g'))]
   const found = blocks.map(([, text = '']) => text).find(text => text.includes(sign))
-  if (found === undefined) throw new Error(`docs/operations.md has no ${language} with ${sign}`)
+  if (found === undefined) throw new Error(`${page} has no ${language} with ${sign}`)
   return found
 }
 
@@ -43,6 +43,19 @@ ${lines}
 }
 `)
   await running(t, port, 'nginx', ['-e', 'stderr', '-c', file])
+}
+
+/** A real HAProxy with these sections, once it listens on `port`. */
+export async function haproxy (t: Teardown, port: number, sections: string): Promise<void> {
+  const file = join(temporaryFolder(t), 'haproxy.cfg')
+  writeFileSync(file, `defaults
+  mode http
+  timeout connect 2s
+  timeout client 30s
+  timeout server 30s
+${sections}
+`)
+  await running(t, port, 'haproxy', ['-db', '-f', file])
 }
 
 /** A proxy that runs until the test ends. */

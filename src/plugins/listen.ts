@@ -4,13 +4,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/config.ts'
-import { connectionTimeoutMs, serverOptions, type Connections } from '../plugins/connections.ts'
+import { connectionTimeoutMs, serverOptions, type Drain } from './drain.ts'
 
 /**
  * Listens on every address of the host: `localhost` may have two, and a browser chooses either.
  * @throws Error where one of them is in use: the program that has it would get a part of our requests
  */
-export async function listen (app: FastifyInstance, connections: Connections, { listen: { host, port }, keepAliveSeconds }: Config): Promise<void> {
+export async function listen (app: FastifyInstance, drain: Drain, { listen: { host, port }, keepAliveSeconds }: Config): Promise<void> {
   const [first = host, ...others] = host === 'localhost' ? await addressesOf(host) : []
   await app.listen({ host: first, port, listenTextResolver: address => `listening on ${address}` })
   const { port: bound } = app.server.address() as AddressInfo
@@ -18,7 +18,7 @@ export async function listen (app: FastifyInstance, connections: Connections, { 
     const server = createServer(serverOptions(keepAliveSeconds), (request, response) => { app.routing(request, response) })
     server.setTimeout(connectionTimeoutMs)
     server.on('clientError', (error, socket) => { app.server.emit('clientError', error, socket) })
-    connections.watch(server)
+    drain.watch(server)
     server.listen(bound, address)
     try {
       await once(server, 'listening')
