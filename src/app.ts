@@ -27,7 +27,7 @@ import { validateRequests } from './plugins/validation.ts'
 import { callbackUrl } from './providers/callback.ts'
 import { configuredProviders } from './providers/configured.ts'
 import { Connections } from './providers/connections.ts'
-import type { Names } from './providers/names.ts'
+import { Names } from './providers/names.ts'
 import type { Provider } from './providers/provider.ts'
 import callback from './routes/callback.ts'
 import devRoutes from './routes/dev.ts'
@@ -61,7 +61,8 @@ export interface Surroundings {
 
 /** The whole service on one screen: what it is made of, and in what order. */
 export async function buildApp (config: Config, surroundings: Surroundings = {}): Promise<FastifyInstance> {
-  const { log, clock = Date.now, countRequest, names, drain = new Drain() } = surroundings
+  const { log, clock = Date.now, countRequest, drain = new Drain() } = surroundings
+  const { names = new Names({ threads: config.lookupThreads }) } = surroundings
   const headers = securityHeaders(config.secure)
   const { keepAliveTimeout, requestTimeout, ...http } = serverOptions(config.keepAliveSeconds)
   const app: FastifyInstance = Fastify({
@@ -110,7 +111,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   const memberships = config.recheckMembership ? new Memberships({ providers, box: secretBox(secrets, 'grants'), clock: state.clock, warn }) : undefined
   const { digest: logDigest } = secretBox(secrets, 'log')
 
-  const connections = new Connections({ ...(names && { names }), proxying: config.proxying })
+  const connections = new Connections({ names, proxying: config.proxying })
   const dev = config.devLogin
     ? devProvider({ publicUrl: config.publicUrl, callbackUrl: callbackUrl(config.publicUrl, 'dev'), box: flowBox, connections, clock, warn })
     : undefined

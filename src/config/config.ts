@@ -21,6 +21,8 @@ export interface Config {
   loopback: boolean
   /** Calls to providers go through a proxy. */
   proxying?: { proxy: Proxy, except?: NoProxy }
+  /** Threads that look-ups of names may hold, so that signatures have as many. */
+  lookupThreads: number
   listen: { host: string, port: number }
   /** Newest first; absent: made and kept in dataDir. */
   secrets?: string[]
@@ -145,6 +147,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
     secure,
     loopback,
     ...(throughProxy && { proxying: { proxy: throughProxy, ...(except && { except }) } }),
+    lookupThreads: Math.min(2, Math.floor((Number(env['UV_THREADPOOL_SIZE'] ?? 4) || 1) / 2)),
     listen: { host: values.HOST, port: values.PORT },
     ...(values.SECRET && { secrets: values.SECRET }),
     dataDir: values.DATA_DIR,

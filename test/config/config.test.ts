@@ -460,3 +460,9 @@ t.test('the variables that are documented are those that are read', async t => {
 t.test('R78 a variable of the interface that this version does not know yet is a problem', async t => {
   for (const name of Object.keys(reserved)) t.same(variablesOf({ [name]: 'x' }), [name])
 })
+
+t.test('look-ups hold half of the threads at most, and two', async t => {
+  for (const [size, threads] of [[undefined, 2], ['4', 2], ['64', 2], ['3', 1], ['2', 1], ['1', 0], ['0', 0], ['x', 0]] as const) {
+    t.equal(loadConfig({ UV_THREADPOOL_SIZE: size }).lookupThreads, threads, size ?? 'as it is')
+  }
+})
