@@ -1,5 +1,4 @@
 import cookie from '@fastify/cookie'
-import formbody from '@fastify/formbody'
 import Fastify, { LogController, type FastifyInstance } from 'fastify'
 import type { DestinationStream } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
@@ -14,16 +13,18 @@ import { Flows } from './login/flow.ts'
 import { FlowClaims } from './login/flow-claims.ts'
 import { Memberships } from './login/memberships.ts'
 import { PostedAnswers } from './login/posted-answer.ts'
+import { readBodies } from './plugins/bodies.ts'
 import { watchClock } from './plugins/clock-alarm.ts'
 import { connectionTimeoutMs, Drain, serverOptions } from './plugins/drain.ts'
 import { allowOrigins } from './plugins/cors.ts'
-import { clientErrorHandler, handleErrors } from './plugins/error-handler.ts'
+import { clientErrorHandler, handleErrors, refuseUnknown } from './plugins/error-handler.ts'
 import { auditService, logRequests, logSerializers, storeLog } from './plugins/log.ts'
 import { describeApi } from './plugins/openapi.ts'
 import { limitHandlers, rateLimits, refuseOversize, requestLimits, type CountRequest } from './plugins/request-limits.ts'
 import { securityHeaders, sendSecurityHeaders } from './plugins/security-headers.ts'
 import { signatureCheck } from './plugins/signature-check.ts'
 import { validateRequests } from './plugins/validation.ts'
+import { leaveToUs, refuseMalformed } from './plugins/well-formed.ts'
 import { callbackUrl } from './providers/callback.ts'
 import { configuredProviders } from './providers/configured.ts'
 import { Connections } from './providers/connections.ts'
@@ -86,6 +87,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   app.decorateRequest('cookiesOfOurs', undefined)
   validateRequests(app)
   drain.watch(app.server)
+  leaveToUs(app.server)
 
   const warn = (message: string, error?: unknown) => app.log.warn({ err: error }, message)
   const providers = new Map<string, Provider>()
@@ -121,6 +123,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   handleErrors(app)
   limitHandlers(app)
   sendSecurityHeaders(app, headers)
+  refuseMalformed(app)
   refuseOversize(app)
   app.addHook('onRequest', (request, _reply, done) => {
     if (drain.isRefusing && request.routeOptions.url !== '/readyz') return done(new AuthError('shutting_down'))
@@ -132,11 +135,11 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
     if (drain.isStopping) reply.header('connection', 'close')
     done(null, payload)
   })
+  refuseUnknown(app)
   logRequests(app)
   watchClock(app, clock)
   const description = describeApi(app, { version: packageJson.version, shapes: sharedSchemas })
-  await app.register(formbody, { bodyLimit: requestLimits.bodyBytes })
-  app.removeContentTypeParser('text/plain')
+  readBodies(app)
   rateLimits(app, config.rateLimit, countRequest)
 
   await app.register(health, { store, drain })

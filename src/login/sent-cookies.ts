@@ -17,6 +17,9 @@ const common = 'handstamp'
 /** A browser holds one cookie of a name for each domain above its host; of more, none can be told to be ours. */
 const maxOfOneName = 8
 
+/** Browsers keep 180 for all hosts of a domain together: who sends more is none, and gets no more of our time. */
+const maxOfOurs = 200
+
 /** The cookies of ours in a request; its header is read once, however often they are asked for. */
 export function sentCookies (request: FastifyRequest): SentCookies {
   request.cookiesOfOurs ??= readCookieHeader(request.headers.cookie ?? '')
@@ -36,6 +39,7 @@ export function readCookie (request: FastifyRequest, name: string): string | und
  */
 export function readCookieHeader (header: string): SentCookies {
   const found = new Map<string, string[]>()
+  let count = 0
   // Only where the name occurs is looked at: a header of 32 KiB holds sixteen thousand cookies.
   for (let at = header.indexOf(common); at >= 0; at = header.indexOf(common, at)) {
     const start = header.lastIndexOf(';', at) + 1
@@ -45,6 +49,7 @@ export function readCookieHeader (header: string): SentCookies {
     const equals = pair.indexOf('=')
     const name = equals < 0 ? '' : stripped(pair.slice(0, equals))
     if (!oursBegin.some(begin => name.startsWith(begin))) continue
+    if (++count > maxOfOurs) return new Map()
     const values = found.get(name)
     if (!values) found.set(name, [stripped(pair.slice(equals + 1))])
     else if (values.length < maxOfOneName) values.push(stripped(pair.slice(equals + 1)))

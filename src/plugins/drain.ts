@@ -20,12 +20,13 @@ const maxHeldLooks = 15
 const maxTurns = 1_000
 const shortTurnMs = 1
 
-/** How long idle connections live, and how a request that is too slow is cut. */
+/** How long idle connections live, how a request that is too slow is cut, and what Node leaves to us. */
 export const serverOptions = (keepAliveSeconds: number) => ({
   keepAliveTimeout: keepAliveSeconds * 1000,
   requestTimeout: requestLimits.requestMs,
   headersTimeout: requestLimits.headersMs,
   maxHeaderSize: requestLimits.headerBytes,
+  requireHostHeader: false, // plugins/well-formed.ts asks for it
   connectionsCheckingInterval: 1_000 // Node looks every thirty seconds, and only then are those too slow cut
 } satisfies ServerOptions)
 

@@ -53,10 +53,14 @@ export function problem (refusal: AuthError, requestId: string) {
   }
 }
 
+/** Browsers send 150 bytes. */
+const acceptBytes = 1_024
+
 /** Whether the caller is a browser that shows pages: text/html named, and not ranked below JSON. */
 export function wantsPage ({ headers: { accept = '' } }: FastifyRequest): boolean {
+  const types = accept.slice(0, acceptBytes).split(',')
   const quality = (type: string) => {
-    const entry = accept.split(',').map(part => part.trim().toLowerCase()).find(part => part === type || part.startsWith(`${type};`))
+    const entry = types.map(part => part.trim().toLowerCase()).find(part => part === type || part.startsWith(`${type};`))
     if (entry === undefined) return 0
     const [, q] = /;\s*q=([\d.]+)/.exec(entry) ?? []
     return q === undefined ? 1 : Number(q)
@@ -67,7 +71,7 @@ export function wantsPage ({ headers: { accept = '' } }: FastifyRequest): boolea
 
 /** Whether a callback's caller asks for the token response instead of a redirect. */
 export const wantsJson = (request: FastifyRequest): boolean =>
-  !wantsPage(request) && /(^|[\s,])application\/json\b/i.test(request.headers.accept ?? '')
+  !wantsPage(request) && /(^|[\s,])application\/json\b/i.test((request.headers.accept ?? '').slice(0, acceptBytes))
 
 /** Answers a refusal in place: a page for a person where people come, problem+json for anyone else. */
 export function refuse (request: FastifyRequest, reply: FastifyReply, refusal: AuthError, goOn = '/auth/login') {
@@ -86,33 +90,43 @@ const wwwAuthenticate = ({ code }: AuthError): string =>
   code === 'not_signed_in' || code === 'invalid_refresh_token' ? 'Bearer' : 'Bearer error="invalid_token"'
 
 export function handleErrors (app: FastifyInstance): void {
-  const methods = new Map<string, Set<string>>()
-  app.addHook('onRoute', ({ url, method }) => {
-    const known = methods.get(url) ?? new Set()
-    for (const name of [method].flat()) known.add(name)
-    methods.set(url, known)
-  })
-
   app.setErrorHandler((error, request, reply) => {
     const isStillArriving = (error as FastifyError).code === 'FST_ERR_HANDLER_TIMEOUT' && !request.raw.complete
     if (isStillArriving) return refuse(request, reply.header('connection', 'close'), new AuthError('request_timeout', { cause: error }))
     return refuse(request, reply, refusalOf(error))
   })
-  app.setNotFoundHandler({}, (request, reply) => {
-    const allowed = [...methods].find(([pattern, names]) => !names.has(request.method) && matches(pattern, request.url))?.[1]
-    if (!allowed) return refuse(request, reply, new AuthError('not_found'))
-    return refuse(request, reply.header('allow', [...allowed].join(', ')), new AuthError('method_not_allowed'))
-  })
 }
 
 const notOurs = `(?!(?:${[...ownWords].join('|')})(?:/|$))`
 
-/** Whether a route's pattern is about this URL: asked only where no route answered. */
-function matches (pattern: string, url: string): boolean {
-  const [path = ''] = url.split('?')
-  const expression = pattern.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+/** Refuses what no route answers, before its body is read: 405 where another method is answered, else 404. */
+export function refuseUnknown (app: FastifyInstance): void {
+  const known = new Map<string, { pattern: RegExp, methods: Set<string> }>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const route = known.get(url) ?? { pattern: patternOf(url), methods: new Set() }
+    for (const name of [method].flat()) route.methods.add(name)
+    known.set(url, route)
+  })
+
+  function unknown (request: FastifyRequest, reply: FastifyReply) {
+    const [path = ''] = request.url.split('?', 1)
+    const others = [...known.values()].find(({ pattern, methods }) => !methods.has(request.method) && pattern.test(path))
+    if (!others) return refuse(request, reply, new AuthError('not_found'))
+    return refuse(request, reply.header('allow', [...others.methods].join(', ')), new AuthError('method_not_allowed'))
+  }
+
+  app.setNotFoundHandler({}, unknown) // for routes that call it themselves
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) unknown(request, reply)
+    else done()
+  })
+}
+
+/** The paths of a route: asked only where no route answered. */
+function patternOf (url: string): RegExp {
+  const expression = url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
     .replace(/:(\w+)/g, (_parameter, name: string) => name === 'provider' ? `${notOurs}[^/]+` : '[^/]+')
-  return new RegExp(`^${expression}$`).test(path)
+  return new RegExp(`^${expression}$`)
 }
 
 /** Requests that never become one: too large, too slow, not HTTP. Written by hand, as there is no reply yet. */

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/config.ts'
 import { connectionTimeoutMs, serverOptions, type Drain } from './drain.ts'
+import { leaveToUs } from './well-formed.ts'
 
 /**
  * Listens on every address of the host: `localhost` may have two, and a browser chooses either.
@@ -17,6 +18,7 @@ export async function listen (app: FastifyInstance, drain: Drain, { listen: { ho
   for (const address of others) {
     const server = createServer(serverOptions(keepAliveSeconds), (request, response) => { app.routing(request, response) })
     server.setTimeout(connectionTimeoutMs)
+    leaveToUs(server)
     server.on('clientError', (error, socket) => { app.server.emit('clientError', error, socket) })
     drain.watch(server)
     server.listen(bound, address)

@@ -35,11 +35,11 @@ export function refuseOversize (app: FastifyInstance): void {
   app.addHook('onRoute', route => {
     if ([route.method].flat().every(method => method === 'GET' || method === 'HEAD')) return
     route.preValidation = [...[route.preValidation ?? []].flat(), ({ body }, _reply, done) => {
-      done(Object.values(body ?? {}).flat().length > requestLimits.parameters ? new AuthError('invalid_request') : undefined)
+      const parameters = typeof body === 'object' && body !== null ? Object.values(body).flat().length : 0
+      done(parameters > requestLimits.parameters ? new AuthError('invalid_request') : undefined)
     }]
   })
-  app.addHook('onRequest', (request, _reply, done) => {
-    const { url } = request
+  app.addHook('onRequest', ({ url }, _reply, done) => {
     if (url.length > requestLimits.urlBytes) return done(new AuthError('uri_too_long'))
     if (url.length > requestLimits.parameters && url.split('&').length > requestLimits.parameters) return done(new AuthError('invalid_request'))
     done()

@@ -22,6 +22,8 @@ export interface TokenVerifierOptions {
 
 const maxLength = 8 * 1024
 const cached = 10_000
+/** A header of ours has three members; a longer one is not read. */
+const maxHeaderLength = 1_024
 /** More than there are keys; forgers can make up others. */
 const rememberedHeaders = 32
 const futureSeconds = 60
@@ -131,6 +133,7 @@ export class TokenVerifier {
   #keyFor (headerText: string): TrustedKey {
     const remembered = this.#headers.get(headerText)
     if (remembered) return remembered
+    if (headerText.length > maxHeaderLength) throw new Error('the header is too long to be ours')
     const header = objectIn(headerText)
     const { alg, kid, typ } = header
     const key = typeof kid === 'string' ? this.#keys.get(kid) : undefined

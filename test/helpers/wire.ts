@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import type { Environment } from '../../src/config/environment.ts'
 import { buildTestApp, type Teardown } from './app.ts'
 
@@ -35,3 +35,47 @@ export function parsed (text: string): Answer {
 
 /** A request whose answer ends the connection. */
 export const raw = (line: string, ...headers: string[]): string[] => [line, 'Host: localhost', 'Connection: close', ...headers, '', '']
+
+/** A connection that stays open for one request after the other, and opens again where the service has closed it. */
+export function keptConnection (address: string) {
+  let socket: Socket | undefined
+  let received = ''
+  let answered: ((answer: Answer) => void) | undefined
+
+  /** An answer is whole where its Content-Length has come, or the connection has ended. */
+  function take (isEnd: boolean): void {
+    const end = received.indexOf('\r\n\r\n')
+    const length = end < 0 ? Infinity : Number(/\r\ncontent-length: (\d+)/i.exec(received.slice(0, end))?.[1] ?? 0)
+    if (!answered || (!isEnd && received.length < end + 4 + length)) return
+    const [answer, tell] = [parsed(received), answered]
+    received = ''
+    answered = undefined
+    tell(answer)
+  }
+
+  function open (): Socket {
+    const opened = connect(Number(new URL(address).port), '127.0.0.1').setEncoding('latin1')
+    opened.on('data', chunk => { received += String(chunk); take(false) }).on('error', () => {})
+    opened.on('close', () => {
+      if (socket === opened) socket = undefined
+      take(true)
+    })
+    return opened
+  }
+
+  return {
+    async ask (bytes: Buffer): Promise<Answer> {
+      socket ??= open()
+      const answer = new Promise<Answer>(resolve => { answered = resolve })
+      socket.write(bytes)
+      const { headers } = await answer
+      if (headers['connection'] === 'close') this.end()
+      return answer
+    },
+
+    end (): void {
+      socket?.destroy()
+      socket = undefined
+    }
+  }
+}

@@ -125,6 +125,13 @@ t.test('a header is read as a plain reading of it says, whatever is in it', asyn
   }), { numRuns: 2_000 })
 })
 
+t.test('of more cookies of ours than any browser sends, none counts', async t => {
+  const named = (count: number) => Array.from({ length: count }, (_, index) => `handstamp-flow-${index}=a`).join(';')
+  t.equal(readCookieHeader(named(200)).size, 200)
+  t.equal(readCookieHeader(named(201)).size, 0)
+  t.equal(readCookieHeader(`${'x=y;'.repeat(5_000)}handstamp=a`).size, 1, 'of others there may be any number')
+})
+
 t.test('R66 of more cookies of one name than a browser can have for a host, none has a value', async t => {
   t.same(readCookieHeader('__Secure-handstamp=a;'.repeat(8)).get('__Secure-handstamp'), Array(8).fill('a'))
   t.same(readCookieHeader('__Secure-handstamp=a;'.repeat(9)).get('__Secure-handstamp'), Array(8).fill(''))

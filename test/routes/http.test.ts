@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import type { Environment } from '../../src/config/environment.ts'
@@ -10,24 +10,9 @@ import { addressBucket } from '../../src/plugins/request-limits.ts'
 import { StoreError } from '../../src/stores/store.ts'
 import { buildTestApp, temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
+import { assertHeaders } from '../helpers/headers.ts'
 import { rogueProvider } from '../helpers/rogue-provider.ts'
 import { listeningApp, overTheWire, parsed, raw } from '../helpers/wire.ts'
-
-const everywhere: Record<string, string | RegExp> = {
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'permissions-policy': /camera=\(\), geolocation=\(\), microphone=\(\)/,
-  'x-robots-tag': 'noindex',
-  'cross-origin-resource-policy': 'same-origin',
-  'cache-control': 'no-store'
-}
-const hsts = 'max-age=31536000'
-
-function assertHeaders (t: Test, headers: Record<string, unknown>, secure: boolean, what: string): void {
-  t.match(headers, everywhere, what)
-  t.equal(headers['strict-transport-security'], secure ? hsts : undefined, what)
-  for (const name of ['server', 'x-powered-by', 'clear-site-data']) t.notOk(name in headers, `${what}: ${name}`)
-}
 
 // Headers of every answer
 
