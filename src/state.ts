@@ -28,7 +28,7 @@ export interface State {
   close (): Promise<void>
 }
 
-/** What happens without a request. The sessions are those that an operator ended. */
+/** What happens without a request. The sessions are those that an operator ended, or that were too many for a person. */
 export type StateEvent = KeyEvent | 'session_ended' | 'all_sessions_ended'
 
 export interface StateOptions {
@@ -91,7 +91,8 @@ export async function openState (config: Config, options: StateOptions): Promise
       clock: storeClock,
       admits,
       ...(recheck && { recheck }),
-      ...(wait && { wait })
+      ...(wait && { wait }),
+      onLimit: (sid, by, provider) => onEvent('session_ended', { sid, provider, by, limit: config.sessionsPerPerson })
     })
     let isFollowing = false
     const heard = new Set<string>() // some news comes twice

@@ -46,6 +46,7 @@ export interface Config {
   keyRotationSeconds: number
   sessionIdleSeconds: number
   sessionMaxSeconds: number
+  sessionsPerPerson: number
   cookieDomain?: string
   trustProxy: string[]
   rateLimit: number
@@ -168,6 +169,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
     keyRotationSeconds: values.KEY_ROTATION,
     sessionIdleSeconds: values.SESSION_IDLE_TTL,
     sessionMaxSeconds: values.SESSION_MAX_TTL,
+    sessionsPerPerson: values.SESSIONS_PER_PERSON,
     ...(values.COOKIE_DOMAIN && { cookieDomain: values.COOKIE_DOMAIN }),
     trustProxy: values.TRUST_PROXY ?? [],
     rateLimit: values.RATE_LIMIT,

@@ -179,6 +179,12 @@ export const variables = {
     default: '30d',
     read: read.duration(1, 30 * 86_400)
   }),
+  SESSIONS_PER_PERSON: variable({
+    description: 'Sessions one person may have at a time, over all browsers and devices: when one more begins, the oldest ends',
+    example: '100',
+    default: '100',
+    read: read.integer(1, 1_000)
+  }),
   COOKIE_DOMAIN: variable({
     description: 'Share the access cookie with the sub-domains of this domain',
     example: 'example.com',

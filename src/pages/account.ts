@@ -1,13 +1,13 @@
 import { deviceName } from '../login/device.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
-import type { Session } from '../tokens/session.ts'
+import type { SessionPage } from '../tokens/sessions.ts'
 import { html } from './html.ts'
 import { page } from './layout.ts'
 import { notice } from './notice.ts'
 
 /** Who is signed in, where else, and the way out; `code` is of another login that failed, if one did. */
 export function accountPage (
-  { email, name, sub, sid, provider }: AccessTokenClaims, providerName: string | undefined, sessions: Session[], code: string
+  { email, name, sub, sid, provider }: AccessTokenClaims, providerName: string | undefined, { sessions, next }: SessionPage, code: string
 ): string {
   return page('You are signed in', html`${notice(code)}<dl>
 ${name && html`<dt>Name</dt><dd>${name}</dd>
@@ -19,7 +19,8 @@ ${sessions.length > 0 && html`<h2>Your sessions</h2>
 <ul>${sessions.map(({ id, device, lastUsedAt }) =>
   html`<li>${deviceName(device)}<small> · ${id === sid ? 'this one' : `last used ${dateOf(lastUsedAt)}`}</small></li>
 `)}</ul>
-`}<form method="post" action="/auth/logout">
+${next !== undefined && html`<p>There are more.</p>
+`}`}<form method="post" action="/auth/logout">
 <button type="submit">Sign out</button>
 ${sessions.length > 1 && html`<button type="submit" name="everywhere" value="true">Sign out everywhere</button>
 `}</form>`)

@@ -25,7 +25,12 @@ const listSchema = {
   operationId: 'listSessions',
   tags: ['session'],
   summary: 'Where the user is signed in',
+  description: 'All sessions, or the first hundred or so with the current one, and `next` where there are more.',
   security: [{ cookie: [] }, { bearer: [] }],
+  querystring: {
+    type: 'object',
+    properties: { from: { type: 'string', pattern: '^[\\w-]{1,64}$', description: '`next` of the answer before' } }
+  },
   response: {
     200: {
       description: 'Live sessions, last used first',
@@ -46,10 +51,11 @@ const listSchema = {
               current: { type: 'boolean', description: 'The session of this request' }
             }
           }
-        }
+        },
+        next: { type: 'string', description: 'Where the next ones begin: ask again with `from`. Absent on the last page' }
       }
     },
-    ...problems({ ...refusals, 503: 'store_unavailable' })
+    ...problems({ ...refusals, 429: 'rate_limited', 503: 'store_unavailable' })
   }
 } as const
 
@@ -69,10 +75,11 @@ const endSchema = {
 const sessionList: RoutePlugin<SessionListOptions> = async (app, { verifier, sessions, cookies, returnTo }) => {
   const trusted = trustedOrigins(returnTo)
 
-  app.get('', { schema: listSchema, exposeHeadRoute: true }, async request => {
+  app.get('', { schema: listSchema, exposeHeadRoute: true, config: counted('tokens') }, async request => {
     const { sub, sid } = verifier.verify(presentedToken(request, cookies).token)
-    const live = await sessions.list(sub)
+    const { sessions: live, next } = await sessions.page(sub, sid, request.query.from)
     return {
+      ...(next !== undefined && { next }),
       sessions: live.map(({ id, device, startedAt, lastUsedAt, endsAt }) =>
         ({ id, device: deviceName(device), created_at: startedAt, last_used_at: lastUsedAt, expires_at: endsAt, current: id === sid }))
     }

@@ -10,6 +10,7 @@ import { signInPage } from '../pages/sign-in.ts'
 import { counted } from '../plugins/request-limits.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
+import type { SessionPage } from '../tokens/sessions.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
 import { detour, locationBytes } from './arrival.ts'
 import { headerRoom } from './header-room.ts'
@@ -71,7 +72,7 @@ const accountSchema = {
   tags: ['pages'],
   summary: 'Who is signed in, and the way out',
   querystring: { type: 'object', properties: { error_code: errorCode } },
-  response: { 200: pageBody('The page'), 303: noBody('Not signed in: on to the sign-in page') }
+  response: { 200: pageBody('The page'), 303: noBody('Not signed in: on to the sign-in page'), ...problems({ 429: 'rate_limited' }) }
 } as const
 
 /** What people see before and after a login. */
@@ -101,13 +102,16 @@ const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: ru
   const listed = { providers: [...providers.values()].map(({ id, name }) => ({ id, name, url: `/auth/${id}` })) }
   app.get('/providers', { schema: providersSchema, exposeHeadRoute: true }, async () => listed)
 
-  app.get('/account', { schema: accountSchema, exposeHeadRoute: true, config: { page: true } }, async (request, reply) => {
+  const accountConfig = { page: true, ...counted('tokens') }
+
+  app.get('/account', { schema: accountSchema, exposeHeadRoute: true, config: accountConfig }, async (request, reply) => {
     const { error_code: code = '' } = request.query
     // Without a good access cookie there may be a session all the same. A browser that keeps no such cookie, or several, would
     // be sent to and fro by the sign-in page for ever: so this page goes on with the session itself.
     const signedIn = verifier.claimsOf(cookies.read(request)) ?? await resume(request, reply)
     if (!signedIn) return reply.redirect(withReturnTo('/auth/login', '/auth/account', told(code)), 303)
-    const live = await sessions.list(signedIn.sub).catch(() => []) // the page says who you are while the store is away, too
+    // The page says who you are while the store is away, too.
+    const live = await sessions.page(signedIn.sub, signedIn.sid).catch((): SessionPage => ({ sessions: [] }))
     reply.headers(pageHeaders()).header('vary', 'Cookie, Sec-Fetch-Site')
     return reply.send(accountPage(signedIn, providers.get(signedIn.provider)?.name, live, code))
   })

@@ -4,7 +4,7 @@ import { DiskRoom } from './disk-room.ts'
 import { Lmdb } from './lmdb.ts'
 import { assertWhole } from './lmdb-file.ts'
 import type { StoreWatcher } from './outages.ts'
-import { epochSeconds, StoreError, type Clock, type Entry, type Heard, type Store, type Swap } from './store.ts'
+import { epochSeconds, StoreError, type Clock, type Entry, type Heard, type Page, type Store, type Swap } from './store.ts'
 
 const format = 'handstamp 1'
 const sweepEveryMs = 1_000
@@ -57,6 +57,14 @@ export class EmbeddedStore implements Store {
     await this.#write(() => this.#set(key, value, expiresAt))
   }
 
+  async add (key: string, value: string, room: number, expiresAt = forever): Promise<boolean> {
+    const start = key.slice(0, key.lastIndexOf('/') + 1)
+    return this.#write(() => {
+      this.#set(key, value, expiresAt)
+      return [...this.#lmdb.entries.getKeys({ start, end: endOf(start), limit: room + 1 })].length > room
+    })
+  }
+
   async claim (key: string, value: string, expiresAt = forever): Promise<boolean> {
     return this.#write(() => {
       if (this.#live(key) !== undefined) return false
@@ -83,20 +91,22 @@ export class EmbeddedStore implements Store {
     })
   }
 
-  async remove (key: string): Promise<void> {
-    await this.#lmdb.change(() => { this.#lmdb.entries.removeSync(key) })
+  async remove (key: string): Promise<boolean> {
+    return this.#lmdb.change(() => this.#lmdb.entries.removeSync(key))
   }
 
-  async list (folder: string): Promise<Entry[]> {
-    return this.#lmdb.read(() => [...this.#range(folder)])
+  async page (folder: string, size: number, from?: string): Promise<Page> {
+    const start = from === undefined ? folder : `${folder}${from}\0`
+    const found = this.#lmdb.read(() => [...this.#lmdb.entries.getRange({ start, end: endOf(folder), limit: size })])
+    const last = found[size - 1]
+    return { entries: this.#living(found), ...(last && { next: last.key.slice(folder.length) }) }
   }
 
   /** By the page: what is changed meanwhile is seen or not. */
   async * walk (prefix: string): AsyncIterable<Entry> {
     for (let start = prefix; ;) {
       const page = this.#lmdb.read(() => [...this.#lmdb.entries.getRange({ start, end: endOf(prefix), limit: pageSize })])
-      const now = epochSeconds(this.#clock)
-      for (const { key, value } of page) if (isLive(value, now)) yield [key, textOf(value)]
+      yield * this.#living(page)
       const last = page[pageSize - 1]
       if (!last) return
       start = `${last.key}\0`
@@ -112,7 +122,7 @@ export class EmbeddedStore implements Store {
       const last = Number(this.#live(newsCounter) ?? 0)
       if (last === after) return { last, news: [], mayHaveLost: false }
       const start = last > after ? after + 1 : 0
-      return { last, news: [...this.#range(newsFolder, newsKey(start))].map(([, news]) => news), mayHaveLost: false }
+      return { last, news: this.#living(this.#lmdb.entries.getRange({ start: newsKey(start), end: endOf(newsFolder) })).map(([, news]) => news), mayHaveLost: false }
     })
   }
 
@@ -160,11 +170,9 @@ export class EmbeddedStore implements Store {
     return value && isLive(value, epochSeconds(this.#clock)) ? textOf(value) : undefined
   }
 
-  * #range (prefix: string, start = prefix): Iterable<Entry> {
+  #living (found: Iterable<{ key: string, value: Buffer }>): Entry[] {
     const now = epochSeconds(this.#clock)
-    for (const { key, value } of this.#lmdb.entries.getRange({ start, end: endOf(prefix) })) {
-      if (isLive(value, now)) yield [key, textOf(value)]
-    }
+    return [...found].filter(({ value }) => isLive(value, now)).map(({ key, value }) => [key, textOf(value)])
   }
 
   #set (key: string, value: string, expiresAt: number): void {

@@ -40,7 +40,8 @@ export const scripts = {
   handstampPut: {
     keys: 2,
     lua: `${set}
-set(KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3]))`
+set(KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3]))
+return redis.call('ZCARD', KEYS[2])`
   },
   handstampReplace: {
     keys: 2,
@@ -63,9 +64,10 @@ return {1, found, ms}`
   handstampRemove: {
     keys: 2,
     lua: `${tidy}
-redis.call('DEL', KEYS[1])
+local removed = redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
-tidy(KEYS[2])`
+tidy(KEYS[2])
+return removed`
   },
   handstampCount: {
     keys: 1,
@@ -98,9 +100,11 @@ export type Swapping = Promise<[outcome: number, found: string | null, timeMs: n
 
 /** What the scripts are as commands of the client. */
 export interface Scripted {
+  /** Gives back how many entries its folder has. */
   handstampPut (key: string, folder: string, member: string, value: string, expiresAt: number): Reply
   handstampReplace (key: string, folder: string, member: string, value: string, expiresAt: number, expected: string, deadlineMs: number): Swapping
   handstampReplaceLine (key: string, folder: string, member: string, line: string, expiresAt: number, expected: string, deadlineMs: number): Swapping
+  /** Gives back how many entries were there: 1 or 0. */
   handstampRemove (key: string, folder: string, member: string): Reply
   handstampCount (counter: string, above: number): Reply
   handstampAnnounce (news: string, ends: string, counter: string, text: string, expiresAt: number): Reply

@@ -1,7 +1,7 @@
 import type { StoreWatcher } from './outages.ts'
 import { namespace, RedisConnection, type Asked } from './redis-connection.ts'
 import type { Swapping } from './redis-scripts.ts'
-import { StoreError, type Clock, type Entry, type Heard, type Store, type Swap } from './store.ts'
+import { StoreError, type Clock, type Entry, type Heard, type Page, type Store, type Swap } from './store.ts'
 
 /** A swap that Redis gets to later than this is not made: our patience may have ended by then. */
 const swapWithinMs = 400
@@ -37,6 +37,10 @@ export class RedisStore implements Store {
     await this.#connection.ask(redis => redis.handstampPut(key, folderOf(key), key, value, expiresAt))
   }
 
+  async add (key: string, value: string, room: number, expiresAt = forever): Promise<boolean> {
+    return await this.#connection.ask(redis => redis.handstampPut(key, folderOf(key), key, value, expiresAt)) > room
+  }
+
   async claim (key: string, value: string, expiresAt = forever): Promise<boolean> {
     return await this.#connection.ask(redis => expiresAt === forever
       ? redis.set(key, value, 'NX')
@@ -52,13 +56,15 @@ export class RedisStore implements Store {
     return this.#swap((redis, deadline) => redis.handstampReplaceLine(key, folderOf(key), key, line, expiresAt, expected, deadline))
   }
 
-  async remove (key: string): Promise<void> {
-    await this.#connection.ask(redis => redis.handstampRemove(key, folderOf(key), key))
+  async remove (key: string): Promise<boolean> {
+    return await this.#connection.ask(redis => redis.handstampRemove(key, folderOf(key), key)) === 1
   }
 
-  async list (folder: string): Promise<Entry[]> {
-    const keys = await this.#connection.ask(redis => redis.zrange(folder, '0', '-1'))
-    return keys.length === 0 ? [] : this.#values(keys)
+  /** A small index comes whole, whatever `size` is. */
+  async page (folder: string, size: number, from = '0'): Promise<Page> {
+    const [next, found] = await this.#connection.ask(redis => redis.zscan(folder, /^\d{1,19}$/.test(from) ? from : '0', 'COUNT', size))
+    const keys = found.filter((_score, index) => index % 2 === 0)
+    return { entries: keys.length === 0 ? [] : await this.#values(keys), ...(next !== '0' && { next }) }
   }
 
   async * walk (prefix: string): AsyncIterable<Entry> {

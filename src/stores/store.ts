@@ -7,6 +7,8 @@ export interface Store {
   /** The live value under a key. */
   get (key: string): Promise<string | undefined>
   put (key: string, value: string, expiresAt?: number): Promise<void>
+  /** Puts, and says whether its folder then has more than `room` entries; those that have just expired may count. */
+  add (key: string, value: string, room: number, expiresAt?: number): Promise<boolean>
   /** Puts only where nothing lives: true for exactly one of any number of callers, on any number of replicas. */
   claim (key: string, value: string, expiresAt?: number): Promise<boolean>
   /** Puts only where `expected` lives, byte for byte. */
@@ -16,9 +18,13 @@ export interface Store {
    * others: the compare-and-swap of a refresh, in one step. Gives back what it found.
    */
   replaceLine (key: string, expected: string, line: string, expiresAt?: number): Promise<Swap>
-  remove (key: string): Promise<void>
-  /** Everything that lives in a folder (a prefix ending in `/`) and was put, not claimed, there. */
-  list (folder: string): Promise<Entry[]>
+  /** Says whether there was something. */
+  remove (key: string): Promise<boolean>
+  /**
+   * Some of what lives in a folder (a prefix ending in `/`) and was put, not claimed, there: about `size` entries, and
+   * where the next ones begin if there are more. What is there the whole time comes at least once on some page.
+   */
+  page (folder: string, size: number, from?: string): Promise<Page>
   /** Everything that lives below a prefix, however much: slow, for operators. */
   walk (prefix: string): AsyncIterable<Entry>
   /** Adds news that every process reads; it is forgotten at `expiresAt`. */
@@ -37,6 +43,12 @@ export interface Store {
 }
 
 export type Entry = [key: string, value: string]
+
+export interface Page {
+  entries: Entry[]
+  /** What `from` is to be for the next page: letters, digits, `-` and `_`. */
+  next?: string
+}
 
 export interface Swap {
   replaced: boolean
@@ -64,3 +76,13 @@ export class StoreError extends Error {
 export type Clock = () => number
 
 export const epochSeconds = (clock: Clock): number => Math.floor(clock() / 1000)
+
+/** Everything that lives in a folder, by the page. */
+export async function * pagesOf (store: Store, folder: string, size: number): AsyncIterable<Entry[]> {
+  let from: string | undefined
+  do {
+    const { entries, next } = await store.page(folder, size, from)
+    yield entries
+    from = next
+  } while (from !== undefined)
+}

@@ -1,58 +1,65 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
+import { epochSeconds, pagesOf, type Entry } from '../stores/store.ts'
 import { subjectOf } from './access-tokens.ts'
 import { subjectIdOf } from './refresh-tokens.ts'
-import { revokedSeconds, type Revocations } from './revocations.ts'
+import { revokedSeconds } from './revocations.ts'
+import type { SessionTerms } from './session.ts'
 import { folderOf, recordOf, sessionIdOf, sessionsFolder, type SessionRecord } from './session-record.ts'
 
-export interface EndOptions {
-  store: Store
-  revocations: Revocations
-  config: { token: { ttlSeconds: number }, sessionMaxSeconds: number }
-  clock: Clock
-}
+const atOnce = 1_000
 
 /** A session by what its end takes: its id, and its place in the status lists if it has one. */
 type Ending = Pick<SessionRecord, 'statusIndex'> & { id: string }
 
 /**
  * News of it stops its access tokens, and without its record there is no refresh. In this order, so that what fails
- * half way is found again: a record that is still there is refused for as long as it may live.
+ * half way is found again: a record that is still there is refused for as long as it may live. Says whether it was there.
  * @throws StoreError
  */
-export async function endSession ({ store, revocations, config, clock }: EndOptions, subjectId: string, { id, statusIndex }: Ending): Promise<void> {
+export async function endSession ({ store, revocations, config, clock }: SessionTerms, subjectId: string, { id, statusIndex }: Ending): Promise<boolean> {
   const now = epochSeconds(clock)
   const ended = { id, until: now + revokedSeconds(config), ...(statusIndex !== undefined && { statusIndex }) }
   try {
     await revocations.revoke(ended)
-    await store.remove(folderOf(subjectId) + id)
+    return await store.remove(folderOf(subjectId) + id)
   } catch (error) {
     await revocations.revoke({ ...ended, until: now + config.sessionMaxSeconds }).catch(() => {}) // it is told when the store is back
     throw error
   }
 }
 
+/** Whether a session lives by its record. */
+type IsLive = (id: string, record: SessionRecord) => boolean
+
 /**
- * Ends the chosen sessions of a subject; gives back the ids of those that lived. Whatever is in the store counts: what was
- * ended half way before, and what a newer version wrote.
+ * Ends the sessions of a subject but some; gives back the ids of those that lived. Whatever is in the store counts: what
+ * was ended half way before, and what a newer version wrote.
  * @throws StoreError
  */
-export async function endSessions (
-  options: EndOptions, subject: string, chosen: (id: string) => boolean, isLive: (id: string, record: SessionRecord) => boolean
-): Promise<string[]> {
-  const subjectId = subjectIdOf(subject)
-  const found = await options.store.list(folderOf(subjectId))
-  const ended = await Promise.all(found.map(async ([key, text]) => {
-    const [id, record] = [sessionIdOf(key), recordOf(text)]
-    if (!chosen(id) || (record && subjectOf(record.identity) !== subject)) return []
-    const lived = !record || isLive(id, record)
-    await endSession(options, subjectId, { id, ...(record?.statusIndex !== undefined && { statusIndex: record.statusIndex }) })
-    return lived ? [id] : []
-  }))
-  return ended.flat()
+export async function endSessions (options: SessionTerms, subject: string, except: string[], isLive: IsLive): Promise<string[]> {
+  const ended: string[] = []
+  for await (const page of pagesOf(options.store, folderOf(subjectIdOf(subject)), atOnce)) {
+    const chosen = page.filter(([key]) => !except.includes(sessionIdOf(key)))
+    const lived = await Promise.all(chosen.map(async entry => await endEntry(options, subject, entry, isLive) ? [sessionIdOf(entry[0])] : []))
+    ended.push(...lived.flat())
+  }
+  return ended
 }
 
-const atOnce = 1_000
+/** Ends one session of a subject: whether it lived. @throws StoreError */
+export async function endOne (options: SessionTerms, subject: string, id: string, isLive: IsLive): Promise<boolean> {
+  const key = folderOf(subjectIdOf(subject)) + id
+  const text = /^[\w-]{1,64}$/.test(id) ? await options.store.get(key) : undefined
+  return text !== undefined && endEntry(options, subject, [key, text], isLive)
+}
+
+async function endEntry (options: SessionTerms, subject: string, [key, text]: Entry, isLive: IsLive): Promise<boolean> {
+  const [id, record] = [sessionIdOf(key), recordOf(text)]
+  if (record && subjectOf(record.identity) !== subject) return false
+  const lived = !record || isLive(id, record)
+  await endSession(options, subjectIdOf(subject), { id, ...(record?.statusIndex !== undefined && { statusIndex: record.statusIndex }) })
+  return lived
+}
 
 /**
  * Ends everybody's sessions. One line of news stops all that began before this second; those that say they began later, by
@@ -60,7 +67,7 @@ const atOnce = 1_000
  * Who signs in while it runs may be signed out as well; who signs in afterwards stays.
  * @throws StoreError: it can be done again
  */
-export async function endEveryone ({ store, revocations, config, clock }: EndOptions): Promise<void> {
+export async function endEveryone ({ store, revocations, config, clock }: SessionTerms): Promise<void> {
   const now = epochSeconds(clock)
   const [places, until] = [await store.count('status'), now + revokedSeconds(config)]
   const before = now + 1

@@ -31,7 +31,7 @@ export interface RefreshedSession extends Session {
 export interface SessionTerms {
   store: Store
   revocations: Revocations
-  config: Pick<Config, 'token' | 'sessionIdleSeconds' | 'sessionMaxSeconds'>
+  config: Pick<Config, 'token' | 'sessionIdleSeconds' | 'sessionMaxSeconds' | 'sessionsPerPerson'>
   clock: Clock
 }
 

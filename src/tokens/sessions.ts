@@ -1,34 +1,49 @@
 import { randomId } from '../keys/randomness.ts'
-import { epochSeconds } from '../stores/store.ts'
+import { epochSeconds, pagesOf, type Entry } from '../stores/store.ts'
 import { subjectOf, type AdmittedIdentity } from './access-tokens.ts'
 import { backdatedSeconds, type AccessTokenClaims } from './claims.ts'
-import { endEveryone, endSession, endSessions } from './end-sessions.ts'
+import { endEveryone, endOne, endSession, endSessions } from './end-sessions.ts'
 import { hashOf, subjectIdOf } from './refresh-tokens.ts'
 import { Rotation, type RotationOptions } from './rotation.ts'
+import { SessionLimit, type LimitOptions } from './session-limit.ts'
 import { expiryOf, isOver, newPlace, sessionOf, withToken, type RefreshedSession, type Session } from './session.ts'
 import { folderOf, keyOf, recordOf, sessionIdOf, sessionsFolder, sessionText, type SessionRecord } from './session-record.ts'
 import { indexOfPlace } from './status-lists.ts'
+
+/** Some of a person's sessions, last used first. */
+export interface SessionPage {
+  sessions: Session[]
+  next?: string
+}
+
+const pageSize = 100
+const listSize = 1_000
+const lastUsedFirst = (one: Session, other: Session): number => other.lastUsedAt - one.lastUsedAt
 
 /**
  * Sessions: started by a login, kept alive by refresh tokens that change at every use, ended by sign-out, by time, or
  * by a token that was used before.
  */
 export class Sessions {
-  readonly #options: RotationOptions
+  readonly #options: RotationOptions & LimitOptions
   readonly #rotation: Rotation
+  readonly #limit: SessionLimit
 
-  constructor (options: RotationOptions) {
+  constructor (options: RotationOptions & LimitOptions) {
     this.#options = options
     this.#rotation = new Rotation(options)
+    this.#limit = new SessionLimit(options)
   }
 
   /**
+   * Begins a session; the person's oldest one ends if that makes one too many.
    * @param grant what `recheck` will be asked with
    * @throws StoreError: then there is no session, and no token may be issued
    */
   async start (identity: AdmittedIdentity, device: number, grant?: string): Promise<RefreshedSession> {
     const { store, refreshTokens, config, clock, revocations } = this.#options
-    const token = refreshTokens.first(subjectIdOf(subjectOf(identity)), randomId(16))
+    const subject = subjectOf(identity)
+    const token = refreshTokens.first(subjectIdOf(subject), randomId(16))
     const record: SessionRecord = {
       generation: token.generation,
       tokenHash: hashOf(token),
@@ -41,7 +56,8 @@ export class Sessions {
       ...(grant !== undefined && { grant }),
       rest: []
     }
-    await store.put(keyOf(token), sessionText(record), expiryOf(record, config))
+    const isTooMany = await store.add(keyOf(token), sessionText(record), config.sessionsPerPerson, expiryOf(record, config))
+    if (isTooMany) await this.#limit.keep(subject, { id: token.sessionId, at: record.rotatedAt })
     return withToken(sessionOf(token.sessionId, record, this.#options), refreshTokens.text(token))
   }
 
@@ -50,12 +66,23 @@ export class Sessions {
     return this.#rotation.refresh(text)
   }
 
-  /** The live sessions of a subject, last used first. @throws StoreError */
+  /** The live sessions of a subject, last used first, however many. @throws StoreError */
   async list (subject: string): Promise<Session[]> {
-    const found = await this.#options.store.list(folderOf(subjectIdOf(subject)))
-    return found.flatMap(([key, text]) => this.#live(key, text))
-      .filter(({ identity }) => subjectOf(identity) === subject)
-      .sort((one, other) => other.lastUsedAt - one.lastUsedAt)
+    const found: Session[] = []
+    for await (const entries of pagesOf(this.#options.store, folderOf(subjectIdOf(subject)), listSize)) found.push(...this.#of(subject, entries))
+    return found.sort(lastUsedFirst)
+  }
+
+  /** Some of them, and where the next ones begin if there are more. The current one is on the first page. @throws StoreError */
+  async page (subject: string, current: string, from?: string): Promise<SessionPage> {
+    const { store } = this.#options
+    const folder = folderOf(subjectIdOf(subject))
+    const { entries, next } = await store.page(folder, pageSize, from)
+    if (next === undefined && from === undefined) return { sessions: this.#of(subject, entries).sort(lastUsedFirst) }
+    const others = entries.filter(([key]) => key !== folder + current)
+    const text = from === undefined ? await store.get(folder + current) : undefined
+    const here = text === undefined ? [] : this.#of(subject, [[folder + current, text]])
+    return { sessions: [...here, ...this.#of(subject, others).sort(lastUsedFirst)], ...(next !== undefined && { next }) }
   }
 
   /** Every live session there is, for operators. */
@@ -64,13 +91,13 @@ export class Sessions {
   }
 
   /** Ends one session of a subject: false if it has no such live one. @throws StoreError */
-  async end (subject: string, sessionId: string): Promise<boolean> {
-    return (await this.#endThose(subject, id => id === sessionId)).length > 0
+  end (subject: string, sessionId: string): Promise<boolean> {
+    return endOne(this.#options, subject, sessionId, this.#isLive)
   }
 
   /** Ends every session of a subject but some; gives back the ids of those that lived. @throws StoreError */
-  async endAll (subject: string, except: string[] = []): Promise<string[]> {
-    return this.#endThose(subject, id => !except.includes(id))
+  endAll (subject: string, except: string[] = []): Promise<string[]> {
+    return endSessions(this.#options, subject, except, this.#isLive)
   }
 
   /** Ends the session that an access token names, whether or not it is still in the store: false if it had ended. @throws StoreError */
@@ -118,8 +145,11 @@ export class Sessions {
     return endEveryone(this.#options)
   }
 
-  #endThose (subject: string, chosen: (id: string) => boolean): Promise<string[]> {
-    return endSessions(this.#options, subject, chosen, (id, record) => !isOver(id, record, this.#options))
+  readonly #isLive = (id: string, record: SessionRecord): boolean => !isOver(id, record, this.#options)
+
+  /** Two people may share a folder. */
+  #of (subject: string, entries: Entry[]): Session[] {
+    return entries.flatMap(([key, text]) => this.#live(key, text)).filter(({ identity }) => subjectOf(identity) === subject)
   }
 
   #live (key: string, text: string): Session[] {

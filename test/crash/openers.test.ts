@@ -6,6 +6,7 @@ import { EmbeddedStore } from '../../src/stores/embedded.ts'
 import { TransactionCounter } from '../../src/stores/lmdb-counter.ts'
 import { temporaryFolder } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { listOf } from '../helpers/stores.ts'
 
 const seconds = Number(process.env['SECONDS_OF_OPENING'] ?? 20)
 const keys = Array.from({ length: 20 }, (_, number) => `counts/${number}`)
@@ -25,7 +26,7 @@ t.test(`L21 processes that open the store again and again, for ${seconds} second
   await Promise.all(keys.map(key => store.put(key, '0')))
   const openers = [1, 2].map(() => fork(fileURLToPath(new URL('opener.js', import.meta.url)), [folder]))
   t.teardown(() => { for (const opener of openers) opener.kill('SIGKILL') })
-  await eventually('both have written', async () => (await store.list('openers/')).length === openers.length)
+  await eventually('both have written', async () => (await listOf(store, 'openers/')).length === openers.length)
 
   const end = performance.now() + seconds * 1000
   const counts = await Promise.all(keys.map(async key => {
@@ -41,7 +42,7 @@ t.test(`L21 processes that open the store again and again, for ${seconds} second
   const openings = (await told).map(([count]) => count)
 
   for (const [index, key] of keys.entries()) t.equal(await store.get(key), String(counts[index]))
-  t.same((await store.list('openers/')).map(([, count]) => Number(count)).sort(), openings.sort())
+  t.same((await listOf(store, 'openers/')).map(([, count]) => Number(count)).sort(), openings.sort())
   await store.close()
   const sum = (numbers: number[]) => numbers.reduce((all, number) => all + number, 0)
   t.comment(`${sum(openings)} openings beside ${sum(counts)} writes: ${setBack} times the counter was set back, and put right`)

@@ -2,6 +2,7 @@ import type { Test } from 'tap'
 import type { Entry, Store } from '../../src/stores/store.ts'
 import type { Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { listOf } from '../helpers/stores.ts'
 import { competitors, type Settings } from './neighbour.ts'
 
 /** A kind of store, empty. */
@@ -33,9 +34,9 @@ export function conformance (t: Test, empty: (t: Teardown) => Promise<Place>): v
     t.equal(await store.get('things/a'), 'one')
     await store.put('things/a', 'two')
     t.equal(await store.get('things/a'), 'two')
-    await store.remove('things/a')
+    t.equal(await store.remove('things/a'), true)
     t.equal(await store.get('things/a'), undefined)
-    await store.remove('things/a')
+    t.equal(await store.remove('things/a'), false, 'it says whether there was something')
   })
 
   t.test('a value is any text', async t => {
@@ -92,7 +93,7 @@ export function conformance (t: Test, empty: (t: Teardown) => Promise<Place>): v
       await eventually(`${key} is over`, async () => await store.get(key) === undefined)
       t.ok(Date.now() >= end * 1000, key)
     }
-    t.same(await store.list('ends/'), [['ends/later', 'x']])
+    t.same(await listOf(store, 'ends/'), [['ends/later', 'x']])
     t.same(await everything(store.walk('ends/')), [['ends/later', 'x']])
     t.notOk(await store.replace('ends/put', 'x', 'y'))
     t.same(await store.replaceLine('ends/line', 'y', 'z'), { replaced: false, found: undefined })
@@ -106,7 +107,7 @@ export function conformance (t: Test, empty: (t: Teardown) => Promise<Place>): v
     await store.put('ends/b', 'x')
     await store.put('ends/b', 'y', seconds() - 1)
     t.equal(await store.get('ends/b'), undefined)
-    t.same(await store.list('ends/'), [])
+    t.same(await listOf(store, 'ends/'), [])
   })
 
   t.test('each write sets the end anew: without one, a value lasts', async t => {
@@ -122,7 +123,7 @@ export function conformance (t: Test, empty: (t: Teardown) => Promise<Place>): v
     t.equal(await store.get('ends/put'), 'y')
     t.equal(await store.get('ends/replace'), 'y')
     t.equal(await store.get('ends/line'), 'y\n')
-    t.equal((await store.list('ends/')).length, 3)
+    t.equal((await listOf(store, 'ends/')).length, 3)
   })
 
   t.test('a claim is for the first, and changes nothing for the others', async t => {
@@ -207,7 +208,7 @@ export function conformance (t: Test, empty: (t: Teardown) => Promise<Place>): v
 
   t.test('a folder lists what was put there, and nothing else', async t => {
     const store = await (await empty(t)).open()
-    t.same(await store.list('folder/1/'), [])
+    t.same(await listOf(store, 'folder/1/'), [])
     const keys = ['folder/1/a', 'folder/1/b', 'folder/1/c', 'folder/10/x', 'folder/2/x', 'folder', 'folder/1', 'xfolder/1/x']
     for (const key of keys) await store.put(key, `of ${key}`)
     await store.put('folder/1/e', 'x', seconds() - 1)
@@ -215,16 +216,64 @@ export function conformance (t: Test, empty: (t: Teardown) => Promise<Place>): v
     await store.replace('folder/1/c', 'of folder/1/c', 'changed')
     await store.put('folder/1/d', 'one\n')
     await store.replaceLine('folder/1/d', 'one', 'two')
-    t.same((await store.list('folder/1/')).sort(), [['folder/1/a', 'of folder/1/a'], ['folder/1/c', 'changed'], ['folder/1/d', 'two\n']])
+    t.same((await listOf(store, 'folder/1/')).sort(), [['folder/1/a', 'of folder/1/a'], ['folder/1/c', 'changed'], ['folder/1/d', 'two\n']])
     for (const name of 'acd') await store.remove(`folder/1/${name}`)
-    t.same(await store.list('folder/1/'), [])
+    t.same(await listOf(store, 'folder/1/'), [])
+  })
+
+  t.test('of many that remove at once, one hears that there was something', async t => {
+    const place = await empty(t)
+    const handles = [await place.open(), await place.open()]
+    await handles[0]?.put('races/a', 'x', seconds() + 60)
+    t.equal((await byMany(caller => handles[caller % 2]?.remove('races/a'))).filter(Boolean).length, 1)
+  })
+
+  t.test('whoever adds to a folder hears whether it is too full now', async t => {
+    const place = await empty(t)
+    const [here, there] = [await place.open(), await place.open()]
+    await here.put('folder/10/x', 'x')
+    t.equal(await here.add('folder/1/a', 'one', 2, seconds() + 60), false)
+    t.equal(await there.add('folder/1/b', 'two', 2), false)
+    t.equal(await here.add('folder/1/b', 'three', 2, seconds() + 60), false, 'what is there takes no more room')
+    t.equal(await there.add('folder/1/c', 'four', 2, seconds() + 60), true)
+    t.same((await listOf(here, 'folder/1/')).sort(), [['folder/1/a', 'one'], ['folder/1/b', 'three'], ['folder/1/c', 'four']])
+    await there.remove('folder/1/a')
+    t.equal(await here.add('folder/1/c', 'five', 2, seconds() + 60), false)
+    const added = await byMany(caller => (caller % 2 ? here : there).add(`folder/2/${caller}`, 'x', 50, seconds() + 60))
+    t.equal(added.filter(Boolean).length, callers - 50)
+  })
+
+  t.test('a folder comes by the page, with all that is there the whole time', async t => {
+    const store = await (await empty(t)).open()
+    const keys = Array.from({ length: 1_000 }, (_, number) => `folder/many/${number}-`)
+    await Promise.all(keys.map(key => store.put(key, key, seconds() + 60)))
+    const [seen, changed] = [new Set<string>(), new Set<string>()]
+    let pages = 0
+    for (let from: string | undefined, more = true; more; pages++) {
+      const { entries, next } = await store.page('folder/many/', 50, from)
+      t.ok(entries.length <= 75, `${entries.length} on a page of about fifty`)
+      for (const [key] of entries) {
+        seen.add(key)
+        if (seen.size % 3 > 0) continue
+        changed.add(key)
+        await store.remove(key)
+      }
+      await store.put(`folder/many/new-${pages}`, 'x')
+      if (next !== undefined) t.match(next, /^[\w-]+$/)
+      from = next
+      more = next !== undefined
+    }
+    for (const key of keys) if (!changed.has(key)) t.ok(seen.has(key), key)
+    t.ok(pages >= 14 && pages < 60, `${pages} pages`)
+    t.same(await store.page('folder/none/', 50), { entries: [] })
+    for (const from of ['nonsense', '-', '99999999999999999999']) t.ok(Array.isArray((await store.page('folder/many/', 50, from)).entries))
   })
 
   t.test('a folder may be large', async t => {
     const store = await (await empty(t)).open()
     const keys = Array.from({ length: 1_500 }, (_, number) => `folder/many/${number}`)
     await Promise.all(keys.map(key => store.put(key, key, seconds() + 60)))
-    t.same((await store.list('folder/many/')).map(([key]) => key).sort(), keys.sort())
+    t.same([...new Set((await listOf(store, 'folder/many/')).map(([key]) => key))].sort(), keys.sort())
   })
 
   t.test('a walk sees everything below a prefix, and nothing else', async t => {

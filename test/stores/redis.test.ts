@@ -9,6 +9,7 @@ import { Browser } from '../helpers/browser.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { redisServer } from '../helpers/redis-server.ts'
 import { ada, openTestState } from '../helpers/state.ts'
+import { listOf } from '../helpers/stores.ts'
 import { replicas } from '../tokens/replicas.ts'
 import { conformance } from './conformance.ts'
 
@@ -102,7 +103,8 @@ t.test('L16 L17 a Redis that hangs is given up within a second, and comes back b
     replace: store.replace('things/a', 'one', 'two'),
     replaceLine: store.replaceLine('things/a', 'one', 'two'),
     remove: store.remove('things/d'),
-    list: store.list('things/'),
+    add: store.add('things/e', 'x', 1),
+    page: store.page('things/', 100),
     announce: store.announce('news', seconds() + 60),
     newsAfter: store.newsAfter(0),
     count: store.count('numbers'),
@@ -382,7 +384,7 @@ t.test('an end that moves a little leaves the index alone, and the index still l
   t.equal(await redis.client.ttl('handstamp:folder/1/'), -1)
   await store.put('folder/1/a', 'six', from)
   await lasts(from)
-  t.same(await store.list('folder/1/'), [['folder/1/a', 'six']])
+  t.same(await listOf(store, 'folder/1/'), [['folder/1/a', 'six']])
 })
 
 t.test('what is asked in one turn goes to Redis in one piece', async t => {

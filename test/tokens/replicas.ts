@@ -63,6 +63,19 @@ export function replicas (t: Test, shared: Shared, { travels }: { travels: boole
     t.equal(await store.get(key), undefined)
   })
 
+  t.test('of a person\'s many sign-ins on three replicas at once, no session too many stays and none too many ends', async t => {
+    const states = await three(t, { SESSIONS_PER_PERSON: '10' })
+    const begun = await Promise.all(Array.from({ length: 45 }, (_, number) => states[number % 3]?.sessions.start(ada, 0)))
+    const live = await states[0].sessions.list('dev|7')
+    t.equal(live.length, 10)
+    const last = await states[1].sessions.start(ada, 0)
+    const left = await states[2].sessions.list('dev|7')
+    t.equal(left.length, 10)
+    t.ok(left.some(({ id }) => id === last.id))
+    const ended = states.flatMap(({ events }) => events).flatMap(([event, { sid }]) => event === 'session_ended' ? [sid] : [])
+    t.same(ended.sort(), begun.map(session => session?.id).filter(id => !left.some(session => session.id === id)).sort(), 'each end is audited once')
+  })
+
   t.test('R52 access tokens of a session that ended are refused on every replica within a second', async t => {
     const states = await three(t)
     for (const [ender, { sessions }] of states.entries()) {
