@@ -122,7 +122,8 @@ export class EmbeddedStore implements Store {
       const last = Number(this.#live(newsCounter) ?? 0)
       if (last === after) return { last, news: [], mayHaveLost: false }
       const start = last > after ? after + 1 : 0
-      return { last, news: this.#living(this.#lmdb.entries.getRange({ start: newsKey(start), end: endOf(newsFolder) })).map(([, news]) => news), mayHaveLost: false }
+      const found = this.#living(this.#lmdb.entries.getRange({ start: newsKey(start), end: endOf(newsFolder) }))
+      return { last, news: found.map(([, news]) => news), mayHaveLost: false }
     })
   }
 
