@@ -14,6 +14,7 @@ import { FlowClaims } from './login/flow-claims.ts'
 import { Memberships } from './login/memberships.ts'
 import { PostedAnswers } from './login/posted-answer.ts'
 import { readBodies } from './plugins/bodies.ts'
+import { knowClients } from './plugins/client-address.ts'
 import { watchClock } from './plugins/clock-alarm.ts'
 import { connectionTimeoutMs, Drain, serverOptions } from './plugins/drain.ts'
 import { allowOrigins } from './plugins/cors.ts'
@@ -70,7 +71,6 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
     logger: log ? { level: config.logLevel, stream: log, serializers: logSerializers, base: null } : false,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomId(9),
-    trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
     bodyLimit: requestLimits.bodyBytes,
     requestTimeout,
     connectionTimeout: connectionTimeoutMs,
@@ -123,6 +123,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   handleErrors(app)
   limitHandlers(app)
   sendSecurityHeaders(app, headers)
+  knowClients(app, config.trustProxy)
   refuseMalformed(app)
   refuseOversize(app)
   app.addHook('onRequest', (request, _reply, done) => {

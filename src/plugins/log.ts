@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { pino, type Logger } from 'pino'
 import type { StateEvent } from '../state.ts'
+import { clientAddress } from './client-address.ts'
 
 export interface ErrorForLog {
   [fact: string]: unknown
@@ -90,7 +91,7 @@ export type AuditEvent = 'login_succeeded' | 'login_failed' | 'logged_out' | 'se
 
 /** Writes an audit line for what a request did; `facts` are for an operator and hold nothing secret. */
 export function audit (request: FastifyRequest, event: AuditEvent, facts: Record<string, unknown>): void {
-  request.log[event === 'refresh_token_reused' ? 'warn' : 'info']({ audit: event, ip: request.ip, ...facts }, event)
+  request.log[event === 'refresh_token_reused' ? 'warn' : 'info']({ audit: event, ip: clientAddress(request), ...facts }, event)
 }
 
 /** What happens without a request. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { isIPv6 } from 'node:net'
 import { AuthError } from '../errors.ts'
+import { addressBucket, clientAddress } from './client-address.ts'
 
 /** Sizes and times no honest request needs more of. */
 export const requestLimits = {
@@ -46,18 +46,6 @@ export function refuseOversize (app: FastifyInstance): void {
   })
 }
 
-/** One bucket a person: an IPv4 address, or the /64 that an IPv6 host can pick its addresses from. */
-export function addressBucket (ip: string): string {
-  if (!ip.includes(':')) return ip
-  const address = ip.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
-  if (!isIPv6(address)) return address
-  const [head = '', tail] = address.toLowerCase().split('::')
-  const left = head.split(':').filter(Boolean)
-  const right = (tail ?? '').split(':').filter(Boolean)
-  const missing = tail === undefined ? 0 : 8 - left.length - right.length
-  return [...left, ...Array<string>(Math.max(0, missing)).fill('0'), ...right].slice(0, 4).map(part => parseInt(part, 16).toString(16)).join(':')
-}
-
 export type RateGroup = 'starts' | 'callbacks' | 'tokens'
 
 /** How many requests of a group an address has sent in its minute, this one included, and how long that minute lasts. */
@@ -75,21 +63,15 @@ export function requestCounts (): (group: RateGroup, bucket: string) => RequestC
 /** Limits requests a minute and address, over all routes of a group together; 0 limits nothing. */
 export function rateLimits (app: FastifyInstance, perMinute: number, countRequest: CountRequest = requestCounts()): void {
   if (perMinute === 0) return
-  let warned = false
-
   app.addHook('onRoute', route => {
     const { rateGroup: group, countsIf } = route.config ?? {}
     if (!group) return
     route.onRequest = [...[route.onRequest ?? []].flat(), (request, _reply, done) => {
       if (countsIf && !countsIf(request)) return done()
-      if (!warned && request.headers['x-forwarded-for'] !== undefined && request.ip === request.socket.remoteAddress) {
-        warned = true
-        app.log.warn('a proxy that TRUST_PROXY does not name forwards requests: all its users share one rate limit')
-      }
       const judge = ({ count, secondsLeft }: RequestCount): void => {
         done(count > perMinute ? new AuthError('rate_limited', { retryAfterSeconds: secondsLeft }) : undefined)
       }
-      const counted = countRequest(group, addressBucket(request.ip))
+      const counted = countRequest(group, addressBucket(clientAddress(request)))
       if (counted instanceof Promise) counted.then(judge, done)
       else judge(counted)
     }]

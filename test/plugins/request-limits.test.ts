@@ -1,9 +1,11 @@
 import Fastify, { type FastifyRequest } from 'fastify'
 import t from 'tap'
+import { knowClients } from '../../src/plugins/client-address.ts'
 import { counted, limitHandlers, MinuteCounts, rateLimits, requestLimits } from '../../src/plugins/request-limits.ts'
 
 t.test('R71 the routes of a group share one count, each address has its own', async t => {
   const app = Fastify()
+  knowClients(app, [])
   rateLimits(app, 2)
   for (const url of ['/refresh', '/revoke']) app.get(url, { config: counted('tokens') }, async () => 'yes')
   app.get('/start', { config: counted('starts') }, async () => 'yes')
@@ -16,6 +18,7 @@ t.test('R71 the routes of a group share one count, each address has its own', as
 
 t.test('R71 a limit counts after the hooks that a route has of its own', async t => {
   const app = Fastify()
+  knowClients(app, [])
   rateLimits(app, 1)
   const seen: string[] = []
   const onRequest = async ({ url }: FastifyRequest) => { seen.push(url) }
