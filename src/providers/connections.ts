@@ -16,9 +16,12 @@ const fewPerHost = 4
 const mostPerHost = 32
 const spareIdleMs = 2_000
 const most = 256
+const oneHost = 'the host'
 
 /** What node:http and the libraries above it ask for connections. */
 export interface Requester {
+  protocol: string
+  defaultPort: number
   keepAlive: true
   addRequest (request: ClientRequest, options: AgentOptions): void
 }
@@ -45,9 +48,9 @@ export class Connections {
     this.#now = now
   }
 
-  agentFor (url: string, rules: AddressRules): ProviderAgent {
-    const { protocol, host, hostname, port } = new URL(url)
-    const key = [protocol, host, rules.typed, rules.loopback].join()
+  agentFor (url: string | URL, rules: AddressRules): ProviderAgent {
+    const { protocol, host, hostname, port } = typeof url === 'string' ? new URL(url) : url
+    const key = `${protocol}${host} ${rules.typed} ${rules.loopback}`
     let agent = this.#agents.get(key)
     if (!agent) {
       const target = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80), secure: protocol === 'https:' }
@@ -88,6 +91,7 @@ type Open = (memory: TlsMemory, deadline: Deadline) => Promise<Socket>
 /** The connections to one host. */
 export class ProviderAgent extends http.Agent {
   readonly protocol: string
+  readonly defaultPort: number
   /** For requests that may be sent once only. An object of functions survives being cloned, as libraries do with options. */
   readonly young: Requester
   readonly #open: Open
@@ -98,9 +102,12 @@ export class ProviderAgent extends http.Agent {
   constructor (secure: boolean, open: Open, now: () => number) {
     super({ keepAlive: true, maxFreeSockets: mostPerHost, timeout: idleMs })
     this.protocol = secure ? 'https:' : 'http:'
+    this.defaultPort = secure ? 443 : 80
     this.#open = open
     this.#now = now
     this.young = {
+      protocol: this.protocol,
+      defaultPort: this.defaultPort,
       keepAlive: true,
       addRequest: (request, options) => {
         this.dropIdle(youngMs)
@@ -111,11 +118,16 @@ export class ProviderAgent extends http.Agent {
 
   /** Closes what has been idle for so long. The oldest stand first, and node:http passes over those that are destroyed there. */
   dropIdle (forMs = 0): void {
-    for (const socket of Object.values(this.freeSockets).flat()) {
-      if (!socket) continue
+    for (const socket of this.freeSockets[oneHost] ?? []) {
       const { since = -Infinity } = this.#idle.get(socket) ?? {}
-      if (this.#now() - since >= forMs) socket.destroy()
+      if (this.#now() - since < forMs) return
+      socket.destroy()
     }
+  }
+
+  /** All connections are alike, whatever the options of a request are. */
+  override getName (): string {
+    return oneHost
   }
 
   override createConnection (_options: object, callback: (error: Error | null, socket: Duplex) => void): undefined {
@@ -128,12 +140,12 @@ export class ProviderAgent extends http.Agent {
   }
 
   override keepSocketAlive (socket: Duplex): void {
-    // Whatever comes before the next request would be taken for its answer.
-    const onData = () => { socket.destroy() }
-    this.#idle.set(socket, { since: this.#now(), onData })
-    socket.on('data', onData)
+    let idle = this.#idle.get(socket)
+    if (!idle) this.#idle.set(socket, idle = { since: 0, onData: () => { socket.destroy() } })
+    idle.since = this.#now()
+    socket.on('data', idle.onData) // whatever comes before the next request would be taken for its answer
     const kept = super.keepSocketAlive(socket) // false where the server will close it too soon
-    if (Object.values(this.freeSockets).flat().length >= fewPerHost) (socket as Socket).setTimeout(spareIdleMs)
+    if ((this.freeSockets[oneHost]?.length ?? 0) >= fewPerHost) (socket as Socket).setTimeout(spareIdleMs)
     return kept
   }
 

@@ -1,5 +1,4 @@
-import http, { type RequestOptions } from 'node:http'
-import https from 'node:https'
+import http, { type ClientRequest, type RequestOptions } from 'node:http'
 import { AuthError } from '../errors.ts'
 import { parseStrictJson } from '../strict-json.ts'
 import type { AddressRules } from './addresses.ts'
@@ -46,22 +45,32 @@ export interface OutboundAnswer { status: number, type: string, body: Buffer }
  * @throws AuthError provider_unavailable, provider_timeout, provider_error
  */
 export async function ask (request: OutboundRequest): Promise<OutboundAnswer> {
-  const { url, reach, method = 'GET', headers, body, maxBytes = limits.tokenBytes, once } = request
-  const signal = AbortSignal.timeout(limits.totalMs)
+  const { reach, method = 'GET', headers, body, maxBytes = limits.tokenBytes, once } = request
+  const url = new URL(request.url)
   const agent = reach.connections.agentFor(url, reach)
   const repeatable = method === 'GET' && !once
-  const options = { agent: (repeatable ? agent : agent.young) as http.Agent, method, signal, headers: { ...outboundHeaders, ...headers } }
-  const send = () => exchange(url, options, body, maxBytes)
+  const options: RequestOptions = {
+    protocol: url.protocol,
+    agent: (repeatable ? agent : agent.young) as http.Agent, // as much of one as node:http needs
+    method,
+    path: url.pathname + url.search,
+    headers: { host: url.host, ...outboundHeaders, ...headers },
+    maxHeaderSize: 32 * 1024
+  }
+  const deadline = new Deadline(limits.totalMs)
+  const send = () => exchange(options, body, maxBytes, deadline)
   try {
     if (!repeatable) return await send()
-    const answer = await send().catch(error => signal.aborted ? Promise.reject(error) : undefined)
+    const answer = await send().catch(error => deadline.isOver ? Promise.reject(error) : undefined)
     if (answer && !retriedStatus.has(answer.status)) return answer
     // Where one connection was closed while it was idle, the others were too.
     if (!answer) agent.dropIdle()
     await new Promise(resolve => setTimeout(resolve, 50 + Math.random() * 100))
     return await send()
   } catch (error) {
-    throw providerFailure(error, signal.aborted)
+    throw providerFailure(error)
+  } finally {
+    deadline.stop()
   }
 }
 
@@ -91,10 +100,37 @@ export async function getJson (
 export const isJson = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function exchange (url: string, options: RequestOptions, body: string | undefined, maxBytes: number): Promise<OutboundAnswer> {
+/** Of a whole call, however often it is sent. */
+class Deadline {
+  isOver = false
+  readonly #timer: NodeJS.Timeout
+  #atEnd: (error: Error) => void = () => {}
+
+  constructor (ms: number) {
+    this.#timer = setTimeout(() => {
+      this.isOver = true
+      this.#end()
+    }, ms)
+  }
+
+  /** What is under way from now on. */
+  ends (end: (error: Error) => void): void {
+    this.#atEnd = end
+    if (this.isOver) this.#end()
+  }
+
+  #end (): void {
+    this.#atEnd(Object.assign(new Error('the answer took too long'), { code: 'ETIMEDOUT' }))
+  }
+
+  stop (): void {
+    clearTimeout(this.#timer)
+  }
+}
+
+function exchange (options: RequestOptions, body: string | undefined, maxBytes: number, deadline: Deadline): Promise<OutboundAnswer> {
   return new Promise((resolve, reject) => {
-    const { request } = url.startsWith('https:') ? https : http
-    request(url, { ...options, maxHeaderSize: 32 * 1024 }, response => {
+    const request: ClientRequest = http.request(options, response => {
       const chunks: Buffer[] = []
       let size = 0
       response.on('data', (chunk: Buffer) => {
@@ -108,7 +144,12 @@ function exchange (url: string, options: RequestOptions, body: string | undefine
         body: Buffer.concat(chunks)
       }))
       response.on('error', reject)
-    }).on('error', reject).end(body)
+    })
+    request.on('error', reject).end(body)
+    deadline.ends(error => {
+      request.destroy(error)
+      reject(error) // at once, also where the request still waits for a connection
+    })
   })
 }
 
@@ -117,12 +158,12 @@ const unreachable = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ENODATA
   'EPIPE', 'EADDRREFUSED', 'EPROXY'])
 
 /** What went wrong between us and a provider, as a refusal; the cause is for the log alone. */
-export function providerFailure (error: unknown, timedOut = false): AuthError {
+export function providerFailure (error: unknown): AuthError {
   if (error instanceof AuthError) return error
   const { data } = error as { data?: unknown } // where the HTTP client of @fastify/oauth2 has what it met
-  if (data instanceof Error) return providerFailure(data, timedOut)
+  if (data instanceof Error) return providerFailure(data)
   const codes = causes(error).map(cause => String((cause as { code?: unknown }).code))
-  if (timedOut || codes.some(code => slow.has(code))) return new AuthError('provider_timeout', { cause: error })
+  if (codes.some(code => slow.has(code))) return new AuthError('provider_timeout', { cause: error })
   if (codes.some(code => unreachable.has(code))) return new AuthError('provider_unavailable', { cause: error })
   return new AuthError('provider_error', { cause: error })
 }

@@ -90,9 +90,11 @@ export function tokenAnswer (document: unknown, options: OAuthClientOptions): To
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 /** JSON or a form, whatever the content type says: older token endpoints label either as text. */
 export function parseTokenDocument (body: Buffer): Json {
-  const text = new TextDecoder('utf-8', { fatal: true }).decode(body).trim()
+  const text = utf8.decode(body).trim()
   return text.startsWith('{') ? parseStrictObject(text) : parseForm(text)
 }
 

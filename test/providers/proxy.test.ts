@@ -20,18 +20,26 @@ writeFileSync(trusted, authority.cert)
 async function distantProvider (t: Teardown, host = 'idp.test') {
   const answers: Record<string, object> = {
     '/token': { access_token: 'x', token_type: 'Bearer' },
-    '/me': { id: 7, email: 'ada@example.com', email_verified: true }
+    '/me': { id: 7, email: 'ada@example.com', email_verified: true },
+    '/.well-known/openid-configuration': {
+      issuer: `https://${host}`,
+      authorization_endpoint: `https://${host}/authorize`,
+      token_endpoint: `https://${host}/token`,
+      jwks_uri: `https://${host}/jwks`
+    }
   }
   const handshakes: boolean[] = []
+  const asked: string[] = []
   const hosts = ['localhost', '127.0.0.1', host]
-  const server = createTlsServer(certificate({ hosts, by: authority }), ({ url = '' }, response) => {
+  const server = createTlsServer(certificate({ hosts, by: authority }), ({ url = '', headers }, response) => {
+    asked.push(`${headers.host}${url}`)
     response.setHeader('content-type', 'application/json').end(JSON.stringify(answers[url]))
   })
   server.on('secureConnection', socket => { handshakes.push(socket.isSessionReused()) })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => { server.closeAllConnections(); server.close() })
-  return { port: (server.address() as AddressInfo).port, handshakes, server }
+  return { port: (server.address() as AddressInfo).port, handshakes, asked, server }
 }
 
 const providers = (origins: Record<string, string>) => ({
@@ -74,6 +82,26 @@ t.test('logins go through the proxy, which alone looks names up, on connections 
   t.equal(proxy.requests.length, 2, 'what is on this machine is not asked for through it')
   t.match(child.stdout(), `calls to providers go through the proxy http://127.0.0.1:${proxy.port}`)
   t.notMatch(child.stdout() + child.stderr(), /p%3A4|p:4|bWU6/)
+})
+
+t.test('a host is called by its name, without a port where it is the usual one', async t => {
+  const provider = await distantProvider(t)
+  const proxy = await proxyServer(t)
+  proxy.hosts = { 'idp.test:443': provider.port, 'idp.test:8443': provider.port }
+  const child = await serve(t, {
+    ...providers({ usual: 'https://idp.test', other: 'https://idp.test:8443' }),
+    OIDC_PROVIDERS: 'openid',
+    OIDC_OPENID_ISSUER: 'https://idp.test',
+    OIDC_OPENID_CLIENT_ID: 'id',
+    OIDC_OPENID_CLIENT_SECRET: 'secret',
+    HTTPS_PROXY: `127.0.0.1:${proxy.port}`
+  })
+  t.equal(await login(child, 'usual'), 'ok')
+  t.equal(await login(child, 'other'), 'ok')
+  t.equal(await login(child, 'openid'), '502 invalid_id_token', 'its answer has no id_token')
+  const discovery = 'idp.test/.well-known/openid-configuration'
+  t.same(provider.asked.filter(one => one !== discovery), ['idp.test/token', 'idp.test/me', 'idp.test:8443/token', 'idp.test:8443/me', 'idp.test/token'])
+  t.ok(provider.asked.includes(discovery))
 })
 
 t.test('a proxy may be spoken to by TLS, and by its name in lower case', async t => {
