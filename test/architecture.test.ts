@@ -49,7 +49,7 @@ const allowed: Record<string, Record<string, 'all' | 'type'>> = {
     'providers/generic.ts': 'all',
     providers: 'type'
   },
-  stores: { config: 'type' },
+  stores: { config: 'type', 'config/redis-url.ts': 'all' },
   keys: { stores: 'all', config: 'type', errors: 'all' },
   providers: { errors: 'all', keys: 'all', stores: 'all', config: 'all', 'strict-json': 'all' },
   tokens: { keys: 'all', stores: 'all', errors: 'all', config: 'type', providers: 'type', 'strict-json': 'all' },

@@ -1,5 +1,6 @@
 import { loadConfig, type Config } from '../config/config.ts'
 import { ConfigError, type Environment } from '../config/environment.ts'
+import { redisAddress, redisPlace } from '../config/redis-url.ts'
 import { spoken } from '../config/values.ts'
 import { callbackUrl } from '../providers/callback.ts'
 import { devLoginWarning, explainProblems } from './explain.ts'
@@ -18,7 +19,7 @@ export async function checkCommand (env: Environment): Promise<number> {
       ...row('status list', token.status ? [`${publicUrl}/.well-known/token-status/0`] : []),
       ['keys', `change every ${spoken(config.keyRotationSeconds)}`],
       ['sessions', `end after ${spoken(config.sessionIdleSeconds)} without a refresh, and after ${spoken(config.sessionMaxSeconds)} in any case`],
-      ['store', config.redisUrl ? `redis at ${new URL(config.redisUrl).host}` : `embedded in ${config.dataDir}`],
+      ['store', config.redisUrl ? redisRow(config.redisUrl) : `embedded in ${config.dataDir}`],
       ['secret', config.secrets ? `given (${config.secrets.length})` : `kept in ${config.dataDir}`],
       ['return to', [publicUrl, ...returnTo.allowedOrigins].join(', ')],
       ['or else to', returnTo.fallback],
@@ -56,3 +57,8 @@ function proxyRows (proxying: Config['proxying']): Array<[string, string]> {
 
 /** Only where there is something to say. */
 const row = (name: string, values: string[]): Array<[string, string]> => values.length === 0 ? [] : [[name, values.join(', ')]]
+
+function redisRow (url: string): string {
+  const address = redisAddress(url)
+  return `redis at ${redisPlace(address)}, database ${address.db}${address.tls ? ', by TLS' : ''}`
+}

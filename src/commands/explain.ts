@@ -1,4 +1,5 @@
 import type { ConfigError } from '../config/environment.ts'
+import { describeError, type ErrorForLog } from '../plugins/log.ts'
 
 /** Every problem of a configuration, for a person at a terminal. */
 export function explainProblems ({ problems }: ConfigError): string {
@@ -12,3 +13,19 @@ export function explainProblems ({ problems }: ConfigError): string {
 export const devLoginWarning = (publicUrl: string): string =>
   `THE DEVELOPMENT LOGIN IS ON: everyone who can open ${publicUrl} can sign in as any person, without a password. ` +
   'It is for development; configure a provider, or set DEV_LOGIN=false'
+
+/**
+ * Why a start or a command failed, with its causes: "the store cannot be made: no space left on device (ENOSPC)". A cause
+ * whose code the text has already is left out.
+ */
+export function explainFailure (error: unknown): string {
+  let text = ''
+  for (let found: ErrorForLog | undefined = describeError(error); found; found = found.cause) {
+    const { message, code, type } = found
+    const word = typeof code === 'string' ? code : /^[A-Z]{3,}\b/.exec(message)?.[0]
+    if (text !== '' && word !== undefined && text.includes(word)) continue
+    const shown = message || type
+    text += `${text && ': '}${shown}${typeof code === 'string' && !shown.includes(code) ? ` (${code})` : ''}`
+  }
+  return text
+}

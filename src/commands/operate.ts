@@ -5,7 +5,7 @@ import { ConfigError, type Environment } from '../config/environment.ts'
 import { KeyRingError } from '../keys/key-record.ts'
 import { openState, type State } from '../state.ts'
 import { StoreError } from '../stores/store.ts'
-import { explainProblems } from './explain.ts'
+import { explainFailure, explainProblems } from './explain.ts'
 
 /** What an operator typed does not fit the command. */
 export class UsageError extends Error {}
@@ -27,7 +27,13 @@ export async function operate (env: Environment, usage: string, step: Step | und
     }
     const warn = (text: string) => { process.stderr.write(`handstamp: ${text}\n`) }
     const done: Array<Parameters<State['tellServices']>> = []
-    const state = await openState(config, { clock: Date.now, joins: true, onProblem: warn, onEvent: (...event) => { done.push(event) } })
+    const state = await openState(config, {
+      clock: Date.now,
+      joins: true,
+      onStore: problem => { if (problem) warn(explainFailure(problem)) },
+      onProblem: warn,
+      onEvent: (...event) => { done.push(event) }
+    })
     const tellServices = async () => {
       for (const [event, facts] of done) {
         warn([event, ...Object.values(facts)].join(' '))
@@ -42,7 +48,7 @@ export async function operate (env: Environment, usage: string, step: Step | und
     }
   } catch (error) {
     if (!(error instanceof Error) || ![ConfigError, StoreError, KeyRingError, UsageError].some(kind => error instanceof kind)) throw error
-    process.stderr.write(error instanceof ConfigError ? explainProblems(error) : `handstamp: ${error.message}\n`)
+    process.stderr.write(error instanceof ConfigError ? explainProblems(error) : `handstamp: ${explainFailure(error)}\n`)
     return error instanceof UsageError ? 2 : 1
   }
 }

@@ -4,9 +4,9 @@ import { buildApp } from '../app.ts'
 import { ConfigError, type Environment } from '../config/environment.ts'
 import { loadConfig, type Config } from '../config/config.ts'
 import { Drain } from '../plugins/drain.ts'
-import { describeError, drained, logStream, serviceLog } from '../plugins/log.ts'
+import { drained, logStream, serviceLog } from '../plugins/log.ts'
 import { callbackUrl } from '../providers/callback.ts'
-import { devLoginWarning, explainProblems } from './explain.ts'
+import { devLoginWarning, explainFailure, explainProblems } from './explain.ts'
 import { listen } from '../plugins/listen.ts'
 import { countAtSupervisor, isWorker, onStopWord, speaksForAll, stopSignals, superviseWorkers, tellReady } from './workers.ts'
 
@@ -30,17 +30,20 @@ export async function serveCommand (env: Environment): Promise<number | undefine
   const log = logStream(isWorker)
   try {
     const drain = new Drain()
-    const app = await buildApp(config, { log, drain, ...(isWorker && { countRequest: countAtSupervisor() }) })
+    const running: { app?: Awaited<ReturnType<typeof buildApp>> } = {} // none yet while the start waits for its store
     const { close } = closeWithGrace({ delay: graceMs, ...(isWorker && { skip: [...stopSignals] }) }, async ({ err, signal }) => {
-      if (err) app.log.fatal({ err }, 'stopping after an error nobody caught')
-      else app.log.info('stopping')
+      const { app } = running
+      const said = app?.log ?? serviceLog(log, config.logLevel)
+      if (err) said.fatal({ err }, 'stopping after an error nobody caught')
+      else said.info('stopping')
       // A person at a terminal waits for no proxy, and after an error nothing more is served.
-      if (!err) await drain.run(signal === 'SIGINT' ? 0 : drainMs)
-      await app.close()
-      app.log.info('stopped')
+      if (app && !err) await drain.run(signal === 'SIGINT' ? 0 : drainMs)
+      await app?.close()
+      said.info('stopped')
       await drained(log)
     })
     if (isWorker) onStopWord(close)
+    const app = running.app = await buildApp(config, { log, drain, ...(isWorker && { countRequest: countAtSupervisor() }) })
     if (speaksForAll) for (const warning of config.warnings) app.log.warn(warning)
     if (speaksForAll && config.devLogin) sayLoudly(app.log, config, devLoginWarning(config.publicUrl))
     await listen(app, drain, config)
@@ -52,8 +55,7 @@ export async function serveCommand (env: Environment): Promise<number | undefine
     if (speaksForAll && process.stdout.isTTY) process.stdout.write(`\n  Handstamp is ready: ${config.publicUrl}/auth/login\n\n`)
     return undefined
   } catch (error) {
-    const { message, code } = describeError(error)
-    process.stderr.write(`handstamp cannot start: ${message}${code === undefined ? '' : ` (${String(code)})`}\n`)
+    process.stderr.write(`handstamp cannot start: ${explainFailure(error)}\n`)
     process.exit(1)
   }
 }

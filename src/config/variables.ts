@@ -1,4 +1,5 @@
 import { maxTokenSeconds } from '../tokens/claims.ts'
+import { redisAddress } from './redis-url.ts'
 import * as read from './values.ts'
 
 /** One environment variable: what it means and how its text becomes a value. */
@@ -75,12 +76,12 @@ export const variables = {
     read: read.text
   }),
   REDIS_URL: variable({
-    description: 'Redis or Valkey instead of the embedded store, for replicas',
+    description: 'Redis or Valkey instead of the embedded store, for replicas: `redis://user:password@host:6379/0`, `rediss://` for TLS',
     example: 'redis://localhost:6379',
     otherwise: 'the embedded store',
     secret: true,
     read: (value: string) => {
-      if (!/^rediss?:\/\/./.test(value) || !URL.canParse(value)) throw new Error('must be a redis:// or rediss:// URL')
+      redisAddress(value)
       return value
     }
   }),

@@ -24,9 +24,12 @@ export class Outages {
     this.#watcher = watcher
   }
 
-  /** Somebody did not get an answer, the first one or another. */
-  begin (error: Error): void {
-    if (this.#current) return
+  /** Notes that a caller did not get an answer, the first one or another. A new `reason` is told during an outage too. */
+  begin (error: Error, { reason = false } = {}): void {
+    if (this.#current) {
+      if (reason) this.#watcher(error)
+      return
+    }
     // The first to wait has waited a while, but not since before the last outage was over.
     const from = Math.max(epochSeconds(this.#clock) - 1, this.#known.at(-1)?.to ?? 0)
     this.#current = { from, to: Infinity }

@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis'
+import { redisAddress, type RedisAddress } from '../config/redis-url.ts'
 import { Outages, type StoreWatcher } from './outages.ts'
 import { Patience } from './patience.ts'
+import { RedisProblem, tlsOptions } from './redis-problems.ts'
 import { scripts, type Scripted } from './redis-scripts.ts'
 import { StoreError, type Clock } from './store.ts'
 
@@ -22,7 +24,12 @@ export class RedisConnection {
   readonly outages: Outages
   readonly #redis: Redis & Scripted
   readonly #watcher: StoreWatcher
+  readonly #address: RedisAddress
   readonly #patience = new Patience()
+  /** Why there is no connection, as far as the client has said. */
+  #problem: RedisProblem | undefined
+  /** The first connection is there and is good. */
+  #isOpen = false
   #unanswered = 0
   #turn: Promise<void> | undefined
   #reconnections = 0
@@ -32,8 +39,9 @@ export class RedisConnection {
   #isSkewed = false
   readonly #synchronising: NodeJS.Timeout
 
-  private constructor (redis: Redis & Scripted, clock: Clock, watcher: StoreWatcher) {
+  private constructor (redis: Redis & Scripted, address: RedisAddress, clock: Clock, watcher: StoreWatcher) {
     this.#redis = redis
+    this.#address = address
     this.#watcher = watcher
     this.#clock = clock
     this.outages = new Outages(() => this.now(), watcher)
@@ -46,7 +54,11 @@ export class RedisConnection {
    */
   static async open (url: string, clock: Clock, watcher: StoreWatcher): Promise<RedisConnection> {
     const { Redis } = await import('ioredis')
-    const redis = new Redis(url, {
+    const address = redisAddress(url)
+    const { tls, ...rest } = address
+    const redis = new Redis({
+      ...rest,
+      ...(tls && { tls: tlsOptions(address) }),
       connectTimeout: 2_000,
       maxRetriesPerRequest: 0,
       enableOfflineQueue: false,
@@ -55,10 +67,14 @@ export class RedisConnection {
       reconnectOnError: error => error.message.startsWith('READONLY') // a failover made our primary a replica
     })
     for (const [name, { keys, lua }] of Object.entries(scripts)) redis.defineCommand(name, { numberOfKeys: keys, lua })
-    const connection = new RedisConnection(redis as Redis & Scripted, clock, watcher)
+    const connection = new RedisConnection(redis as Redis & Scripted, address, clock, watcher)
+    redis.on('error', (error: Error) => connection.#noteProblem(error))
     try {
       await connection.#firstConnection()
+      redis.on('ready', () => { connection.#problem = undefined })
+      connection.#problem = undefined
       await connection.#assertSafe()
+      connection.#isOpen = true
     } catch (error) {
       connection.close()
       throw error
@@ -98,8 +114,8 @@ export class RedisConnection {
       return value
     } catch (error) {
       // It is there, and says no: out of memory, for one. What it can do, it goes on doing.
-      if ((error as Error).name === 'ReplyError') throw new StoreError('Redis refused', error)
-      throw this.away(new StoreError('Redis did not answer', error))
+      if ((error as Error).name === 'ReplyError') throw new RedisProblem('Redis refused', error, this.#address)
+      throw this.away(this.#problem ?? new RedisProblem('Redis did not answer', error, this.#address))
     }
   }
 
@@ -139,16 +155,34 @@ export class RedisConnection {
     this.#watcher(new StoreError(`the clock of Redis is ${seconds} seconds ${skewMs > 0 ? 'ahead of' : 'behind'} that of this machine: keep both by NTP`))
   }
 
+  /** Resolves with the first connection. What cannot get better by waiting is refused at once, and the rest said at once. */
   #firstConnection (): Promise<void> {
     return new Promise((resolve, reject) => {
-      let problem: Error | undefined
-      const late = setTimeout(() => reject(new StoreError('Redis cannot be reached', problem)), firstConnectionMs)
-      this.#redis.on('error', (error: Error) => { problem = error })
+      const late = setTimeout(() => reject(this.#problem ?? new RedisProblem('Redis cannot be used', undefined, this.#address)), firstConnectionMs)
+      const stop = () => {
+        if (!this.#problem?.lasting) return
+        clearTimeout(late)
+        reject(this.#problem)
+      }
+      this.#redis.on('error', stop)
       this.#redis.once('ready', () => {
         clearTimeout(late)
+        this.#redis.off('error', stop)
+        if (this.#problem) this.#watcher()
         resolve()
       })
     })
+  }
+
+  /** Tells at once why there is no connection, and again when there is another reason. */
+  #noteProblem (error: Error): void {
+    const problem = new RedisProblem('Redis cannot be reached', error, this.#address)
+    const isNew = problem.message !== this.#problem?.message
+    this.#problem = problem
+    if (isNew && this.#isOpen) this.outages.begin(problem, { reason: true })
+    else if (isNew) this.#watcher(problem)
+    // Where the client cannot choose the database it goes on with another one.
+    if (error.name === 'ReplyError') this.#redis.disconnect(true)
   }
 
   async #assertSafe (): Promise<void> {

@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { temporaryFolder } from '../helpers/app.ts'
+import { freePort, temporaryFolder } from '../helpers/app.ts'
 import { run, serve, type Child } from '../helpers/child.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { rogueProvider, type RogueProvider } from '../helpers/rogue-provider.ts'
@@ -271,6 +271,20 @@ t.test('L23 SIGTERM ends a service whose store another process holds up', async 
   holder.process.kill('SIGKILL')
 })
 
+t.test('a start says at once why it cannot reach Redis, and SIGTERM is heard while it waits', async t => {
+  const child = run(t, { REDIS_URL: `redis://:hunter2@127.0.0.1:${await freePort()}`, SECRET: 'a secret of thirty-two characters!', PORT: '0' })
+  await eventually('it is told', () => /nothing listens there \(connection refused\)/.test(child.stdout()))
+  child.process.kill('SIGTERM')
+  t.equal(await child.ended, 0)
+  t.match(lines(child), [{ level: 50, msg: 'the store has a problem' }, { msg: 'stopping' }, { msg: 'stopped' }].map(line => line as object))
+  t.notMatch(child.stdout() + child.stderr(), 'hunter2')
+})
+
+t.test('a command says at once why it cannot reach Redis', async t => {
+  const child = run(t, { REDIS_URL: 'redis://redis.invalid', SECRET: 'a secret of thirty-two characters!' }, { args: ['keys', 'list'] })
+  await eventually('it is told', () => /^handstamp: Redis cannot be reached \(redis\.invalid:6379\)/.test(child.stderr()))
+})
+
 t.test('a port in use is told in one line, with exit code 1', async t => {
   const squatter = createServer()
   await new Promise<void>(resolve => squatter.listen(0, 'localhost', resolve))
@@ -318,7 +332,7 @@ t.test('a DATA_DIR that cannot be one is told in one line, with exit code 1', as
   writeFileSync(file, '')
   const child = run(t, { DATA_DIR: file })
   t.equal(await child.ended, 1)
-  t.match(child.stderr(), /^handstamp cannot start: .*\n$/)
+  t.match(child.stderr(), /^handstamp cannot start: .*ENOTDIR.*\n$/)
 })
 
 t.test('R78 keys that the SECRET does not open are told, with exit code 1', async t => {

@@ -1,3 +1,5 @@
+import { createServer, type AddressInfo } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import t from 'tap'
 import { EmbeddedStore } from '../../src/stores/embedded.ts'
 import { openStore } from '../../src/stores/index.ts'
@@ -6,6 +8,7 @@ import { StoreError } from '../../src/stores/store.ts'
 import type { Environment } from '../../src/config/environment.ts'
 import { buildTestApp, freePort, temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { Browser } from '../helpers/browser.ts'
+import { certificate } from '../helpers/certificates.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { redisServer } from '../helpers/redis-server.ts'
 import { ada, openTestState } from '../helpers/state.ts'
@@ -33,9 +36,8 @@ async function msToRefuse (asked: Promise<unknown>): Promise<number> {
   return performance.now() - from
 }
 
-// Both wait as long as a start waits for Redis: they do so beside the other tests.
+// It waits as long as a start waits for Redis: it does so beside the other tests.
 const unreachable = RedisStore.connect(`redis://127.0.0.1:${await freePort()}`).catch((error: unknown) => error)
-const stranger = RedisStore.connect(shared.url.replace('//', '//nobody:wrong@')).catch((error: unknown) => error)
 
 conformance(t, async t => {
   await shared.client.flushall()
@@ -170,7 +172,7 @@ t.test('L20 a Redis that is full refuses what is new, is not taken for one that 
     () => store.count('numbers'),
     () => store.announce('news', seconds() + 60)
   ]
-  for (const write of writes) await t.rejects(async () => { await write() }, { name: 'StoreError', message: 'Redis refused' })
+  for (const write of writes) await t.rejects(async () => { await write() }, { name: 'StoreError', message: /^Redis refused .*full.*OOM/ })
   t.equal(await store.get('things/a'), 'one\n')
   await store.ping()
   await store.remove('things/a')
@@ -413,9 +415,104 @@ t.test('without REDIS_URL the store is a folder', async t => {
 })
 
 t.test('L16 a start waits for Redis, and then says that it cannot be reached', async t => {
-  t.match(await unreachable, { name: 'StoreError', message: 'Redis cannot be reached', cause: { code: 'ECONNREFUSED' } })
-  t.match(await stranger, { name: 'StoreError', message: 'Redis cannot be reached' })
+  t.match(await unreachable, { name: 'StoreError', message: /^Redis cannot be reached .*nothing listens there/, cause: { code: 'ECONNREFUSED' } })
 })
+
+/** What a start says, and how long it took to. */
+async function refused (url: string): Promise<{ message: string, told: string[], ms: number }> {
+  const from = performance.now()
+  const told: string[] = []
+  const error = await RedisStore.connect(url, Date.now, problem => { told.push(problem?.message ?? 'back') }).catch((error: unknown) => error)
+  return { message: error instanceof StoreError ? error.message : 'no StoreError', told, ms: performance.now() - from }
+}
+
+t.test('a start that cannot get better by waiting says why at once', async t => {
+  t.capture(console, 'warn') // the client says some of it, too
+  const redis = await redisServer(t)
+  await redis.client.call('CONFIG', 'SET', 'requirepass', 'right')
+  await redis.client.call('ACL', 'SETUSER', 'limited', 'on', '>pass', '~other:*', '+@all')
+  await redis.client.call('ACL', 'SETUSER', 'weak', 'on', '>pass', '~*', '+@all', '-time')
+  const at = (user: string, path = '') => redis.url.replace('//', `//${user}@`) + path
+  const cases: Record<string, RegExp> = {
+    [redis.url]: /asks for a password.*NOAUTH/,
+    [at(':wrong-password')]: /password in REDIS_URL is wrong.*WRONGPASS/,
+    [at('nobody:right')]: /password in REDIS_URL is wrong.*WRONGPASS/,
+    [at('weak:pass')]: /user weak may not time.*NOPERM/,
+    [at(':right', '/99')]: /no database 99/
+  }
+  for (const [url, text] of Object.entries(cases)) {
+    const { message, ms } = await refused(url)
+    t.match(message, text)
+    t.match(message, redis.url.slice('redis://'.length))
+    t.ok(ms < 5_000, `${ms} ms`)
+    t.notMatch(message, /wrong-password|right/)
+  }
+  const store = await RedisStore.connect(at('limited:pass'))
+  t.teardown(() => store.close())
+  await t.rejects(store.put('things/a', 'x'), { message: /user limited may not.*NOPERM/ })
+})
+
+t.test('a password with any characters is the one that Redis gets, and the database the one that is named', async t => {
+  const password = 'p@s:s/w?o#r%d %41"\'\\ä'
+  const redis = await redisServer(t)
+  await redis.client.call('CONFIG', 'SET', 'requirepass', password)
+  const store = await RedisStore.connect(redis.url.replace('//', `//:${encodeURIComponent(password)}@`) + '/3')
+  t.teardown(() => store.close())
+  await store.put('things/a', 'one')
+  await redis.client.call('SELECT', '3')
+  t.equal(await redis.client.get('handstamp:things/a'), 'one')
+})
+
+t.test('a start that waits for Redis says at once what for', async t => {
+  const port = await freePort()
+  const told: Array<string | undefined> = []
+  const connect = (url: string, told: Array<string | undefined>) => {
+    RedisStore.connect(url, Date.now, error => { told.push(error?.message) }).catch(() => {}) // it gives up after this test
+  }
+  connect(`redis://localhost:${port}`, told)
+  await eventually('it is told', () => told.length > 0)
+  t.match(told, [/nothing listens there \(connection refused\)/])
+  const server = createServer(socket => { socket.destroy() })
+  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  await eventually('the other reason is told', () => told.length > 1)
+  t.match(told[1], /closed the connection/)
+  const unknown: Array<string | undefined> = []
+  connect('redis://redis.invalid', unknown)
+  await eventually('it is told', () => unknown.length > 0)
+  t.match(unknown[0], /redis\.invalid/)
+})
+
+t.test('what becomes of Redis while the service runs is told with its cause', async t => {
+  const { redis, store, told } = await scene(t)
+  const causes = () => told.map(error => error?.message ?? 'back').join('\n')
+  await store.put('things/a', 'one')
+  await redis.kill()
+  await eventually('it is told', () => /nothing listens there/.test(causes()))
+  await t.rejects(store.get('things/a'), { message: /nothing listens there/ })
+  await redis.start()
+  await eventually('it is back', () => store.get('things/a').then(() => true, () => false))
+  t.match(causes(), /back$/)
+  await redis.client.call('CONFIG', 'SET', 'requirepass', 'another')
+  await redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+  await eventually('it is told', () => /asks for a password/.test(causes()))
+  await t.rejects(store.get('things/a'), { message: /asks for a password/ })
+})
+
+for (const [fault, host, text] of [
+  ['nobody vouches for', 'localhost', /authority that this machine does not trust/],
+  ['is for another name', 'other.example', /authority that this machine does not trust|another name/]
+] as const) {
+  t.test(`a certificate that ${fault} is refused at once`, async t => {
+    const { key, cert } = certificate({ hosts: [host], by: certificate() })
+    const server = createTlsServer({ key, cert }, socket => { socket.on('error', () => {}) })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => server.close())
+    const { message, ms } = await refused(`rediss://:pw@localhost:${(server.address() as AddressInfo).port}`)
+    t.match(message, text)
+    t.ok(ms < 5_000)
+  })
+}
 
 t.test('L18 news that comes under the number of lost news is heard all the same', async t => {
   const { redis, store } = await scene(t)
