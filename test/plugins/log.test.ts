@@ -173,7 +173,7 @@ t.test('R77 an answer that no flow waits for, any more or ever, is in the log as
   }
   t.equal(await codeOf(scene.browser, used), undefined)
   t.match(await codeOf(stranger, used), { provider: 'rogue', code: 'flow_not_found', ip: '127.0.0.1' })
-  scene.browser.cookies.delete('handstamp')
+  for (const name of ['handstamp', 'handstamp-refresh']) scene.browser.cookies.delete(name)
   t.match(await codeOf(scene.browser, used), { provider: 'rogue', code: 'flow_already_used' })
   scene.travel(601)
   t.match(await codeOf(scene.browser, late), { provider: 'rogue', code: 'flow_expired' })
