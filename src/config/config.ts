@@ -76,6 +76,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   const { providers, groups } = readProviders(reader, known, { loopback, warnings })
   const triedInVain = reader.problems.length > before
   reader.reportUnknown(groups)
+  warnings.push(...reader.remarks)
 
   const hostIsLoopback = isLoopbackListener(values.HOST ?? 'localhost')
   const devLogin = values.DEV_LOGIN === 'true' ||

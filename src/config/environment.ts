@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { decoded, givenValues, type GivenValues } from './given.ts'
 import { reserved, type Values, type Variable, type Variables } from './variables.ts'
 
 export type Environment = Record<string, string | undefined>
@@ -39,15 +40,24 @@ const fileExample = '/run/secrets/handstamp'
  * `X_FILE` stands in for a secret `X`; an empty variable counts as absent unless it restricts who may sign in.
  */
 export class EnvironmentReader {
-  readonly #env: Environment
+  readonly #given: GivenValues
   readonly #readFile: (path: string) => string
   /** Our names, each with how much of it a person is taken to spell right. */
   readonly #known = new Map<string, number>()
   readonly problems: Problem[] = []
+  /** Variables of ours that came in quotation marks. */
+  readonly #quoted: string[] = []
+  readonly #oddities: string[] = []
 
-  constructor (env: Environment, readFile = (path: string) => readFileSync(path, 'utf8')) {
-    this.#env = env
+  constructor (env: Environment, readFile = (path: string) => decoded(readFileSync(path))) {
+    this.#given = givenValues(env)
     this.#readFile = readFile
+  }
+
+  /** What is odd about how the values came that were read so far. */
+  get remarks (): string[] {
+    const marks = `the quotation marks around the value are not taken for a part of it: ${this.#quoted.join(', ')}`
+    return [...(this.#quoted.length > 0 ? [marks] : []), ...this.#oddities]
   }
 
   problem (variable: string, reason: string, example?: string) {
@@ -57,7 +67,11 @@ export class EnvironmentReader {
   /** Whether the environment says anything for this variable, which was read before. */
   isSet (name: string): boolean {
     const file = `${name}_FILE`
-    return Boolean(this.#env[name] || (this.#known.has(file) && this.#env[file]))
+    return Boolean(this.#value(name) || (this.#known.has(file) && this.#value(file)))
+  }
+
+  #value (name: string): string | undefined {
+    return this.#given.values.get(name)?.text
   }
 
   /** All variables of one table; `prefix` for those that come once per configured id, `sure` as for `know`. */
@@ -75,7 +89,7 @@ export class EnvironmentReader {
   know (definitions: Variables, prefix: string, sure: number): void {
     for (const [name, { secret }] of Object.entries(definitions)) {
       const file = `${name}_FILE`
-      if (prefix === '' && !secret && this.#env[file]) this.problem(file, `is not a variable of ours: ${name} is no secret, so it is given directly`)
+      if (prefix === '' && !secret && this.#value(file)) this.problem(file, `is not a variable of ours: ${name} is no secret, so it is given directly`)
       for (const full of [prefix + name, ...(secret ? [`${prefix}${name}_FILE`] : [])]) {
         this.#known.set(full, Math.min(sure, this.#known.get(full) ?? sure))
       }
@@ -85,29 +99,34 @@ export class EnvironmentReader {
   #one (name: string, definition: Variable): unknown {
     const text = this.#text(name, definition)
     if (text === undefined) return undefined
+    const { quoted = false, doubt } = this.#given.values.get(name) ?? {}
+    if (quoted) this.#quoted.push(name)
     try {
       if (!definition.multiline && /[\r\n\0]/.test(text)) throw new Error('must be one line')
-      return definition.read(definition.multiline ? text.replaceAll('\\n', '\n') : text)
+      const value = definition.read(definition.multiline ? text.replace(/\\r\\n|\\n|\r\n/g, '\n') : text)
+      if (doubt) this.#oddities.push(`${name} ${doubt}`)
+      return value
     } catch (error) {
-      this.problem(name, (error as Error).message, definition.example)
+      this.problem(name, (error as Error).message + (doubt ? `. It ${doubt}` : ''), definition.example)
       return undefined
     }
   }
 
   #text (name: string, definition: Variable): string | undefined {
-    const direct = this.#env[name]
-    const file = definition.secret ? this.#env[`${name}_FILE`] : undefined
+    const direct = this.#value(name)
+    const file = definition.secret ? this.#value(`${name}_FILE`) : undefined
     if (direct && file) {
       this.problem(name, `is given twice, directly and as ${name}_FILE`, definition.example)
       return undefined
     }
     if (file) {
       try {
-        const text = this.#readFile(file).replace(/\r?\n$/, '')
+        const text = this.#readFile(file).trim()
         if (text === '') this.problem(`${name}_FILE`, 'names an empty file', fileExample)
         return text || undefined
-      } catch {
-        this.problem(`${name}_FILE`, 'names a file that cannot be read', fileExample)
+      } catch (error) {
+        const reason = error instanceof TypeError ? 'names a file that is neither UTF-8 nor UTF-16 text' : 'names a file that cannot be read'
+        this.problem(`${name}_FILE`, reason, fileExample)
         return undefined
       }
     }
@@ -120,8 +139,12 @@ export class EnvironmentReader {
 
   /** Unknown names inside our groups, near misses of our names, and what this version cannot do. */
   reportUnknown (groups: Group[]) {
-    for (const [name, value] of Object.entries(this.#env)) {
-      if (!value || this.#known.has(name)) continue
+    for (const name of this.#given.links) {
+      if (!this.#known.has(name) && !reserved[name]) continue
+      this.#oddities.push(`${name} counts as not set: its value is an address that Kubernetes sets for a Service`)
+    }
+    for (const [name, { text }] of this.#given.values) {
+      if (!text || this.#known.has(name)) continue
       const feature = reserved[name]
       const group = groups.find(({ prefix }) => name.startsWith(prefix))
       if (feature) this.problem(name, `${feature}: not part of this version`)

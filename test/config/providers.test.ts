@@ -185,7 +185,7 @@ t.test('a generic OAuth 2 provider: what is needed, what is known, what is refus
   t.same(problems(oauth2({ TOKEN_AUTH: 'none', CLIENT_SECRET: '' })), [], 'no client authentication, no secret')
   for (const [name, value] of [
     ['TOKEN_AUTH', 'jwt'], ['TOKEN_METHOD', 'PUT'], ['PROFILE_AUTH', 'header:x'], ['PROFILE_AUTH', 'query:'], ['PARAMS', '[]'],
-    ['PARAMS', '{"a":1}'], ['TOKEN_PARAMS', 'x'], ['SUBJECT', 'a..b'], ['EMAIL', ' '], ['EMAIL_DOMAINS', 'a b'], ['SCOPES', 'a,,b']
+    ['PARAMS', '{"a":1}'], ['TOKEN_PARAMS', 'x'], ['SUBJECT', 'a..b'], ['EMAIL', 'e mail'], ['EMAIL_DOMAINS', 'a b'], ['SCOPES', 'a,,b']
   ] as const) {
     t.match(problems(oauth2({ [name]: value })), [new RegExp(`^OAUTH2_ACME_${name} `)], `${name}=${value}`)
   }
