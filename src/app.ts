@@ -19,8 +19,9 @@ import { watchClock } from './plugins/clock-alarm.ts'
 import { connectionTimeoutMs, Drain, serverOptions } from './plugins/drain.ts'
 import { allowOrigins } from './plugins/cors.ts'
 import { clientErrorHandler, handleErrors, refuseUnknown } from './plugins/error-handler.ts'
-import { auditService, logRequests, logSerializers, storeLog } from './plugins/log.ts'
+import { auditService, logRequests, logSerializers, readinessLog, storeLog } from './plugins/log.ts'
 import { describeApi } from './plugins/openapi.ts'
+import { Readiness } from './plugins/readiness.ts'
 import { limitHandlers, rateLimits, refuseOversize, requestLimits, type CountRequest } from './plugins/request-limits.ts'
 import { securityHeaders, sendSecurityHeaders } from './plugins/security-headers.ts'
 import { signatureCheck } from './plugins/signature-check.ts'
@@ -143,7 +144,9 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   readBodies(app)
   rateLimits(app, config.rateLimit, countRequest)
 
-  await app.register(health, { store, drain })
+  const readiness = new Readiness(store, readinessLog(app.log))
+  app.addHook('onReady', () => readiness.begin())
+  await app.register(health, { readiness, drain })
   await app.register(wellKnown, { prefix: '/.well-known', publicUrl: config.publicUrl, keys, ...(statusLists && { statusLists }) })
   await app.register(docs, { prefix: '/auth', description })
   await app.register(signIn, { prefix: '/auth', providers, returnTo, flows, claims, verifier, sessions, accessTokens, cookies })

@@ -105,6 +105,12 @@ export const storeLog = (log: FastifyBaseLogger) => (error?: unknown): void => {
   else log.info('the store is back')
 }
 
+/** Tells of what a login would fail, and when logins work again. */
+export const readinessLog = (log: FastifyBaseLogger) => (problem?: unknown): void => {
+  if (problem) log.error({ err: problem }, 'not ready: a login would fail')
+  else log.info('ready again')
+}
+
 /** Marks the reply of a refusal for the log: its code, and for what is not the caller's fault the cause. */
 export function logRefusal (request: FastifyRequest, reply: FastifyReply, code: string, error: unknown): void {
   if (reply.statusCode >= 500) request.log.error({ code, err: error }, 'refused')

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Drain } from '../plugins/drain.ts'
-import type { Store } from '../stores/store.ts'
+import type { Readiness } from '../plugins/readiness.ts'
 
 export interface HealthOptions {
-  store: Store
+  readiness: Readiness
   drain: Drain
 }
 
@@ -22,18 +22,19 @@ const schema = (operationId: string, summary: string) => ({
 
 const readySchema = {
   ...schema('readyz', 'Should traffic come here?'),
-  description: 'The store answers and keys are loaded. A provider that is down does not turn this red.',
+  description: 'A login would work: the store answers and does all that a login needs, which is tried once in ten seconds at most. ' +
+    'A provider that is down does not turn this red.',
   response: { 200: { description: 'Yes', ...status }, 503: { description: 'Not now', ...status } }
 }
 
 /** For whoever keeps the service running. */
-const health: FastifyPluginAsync<HealthOptions> = async (app, { store, drain }) => {
+const health: FastifyPluginAsync<HealthOptions> = async (app, { readiness, drain }) => {
   const ok = { status: 'ok' }
   app.get('/livez', { schema: schema('livez', 'Is the process up?'), exposeHeadRoute: true, logLevel: 'warn' }, async () => ok)
   app.get('/healthz', { schema: schema('healthz', 'The same as livez'), exposeHeadRoute: true, logLevel: 'warn' }, async () => ok)
   app.get('/readyz', { schema: readySchema, exposeHeadRoute: true, logLevel: 'warn' }, async (_request, reply) => {
     drain.noteReadinessAsked()
-    const ready = !drain.isStopping && await store.ping().then(() => true, () => false)
+    const ready = !drain.isStopping && await readiness.isReady()
     return ready ? ok : reply.code(503).header('retry-after', '5').send({ status: 'unavailable' })
   })
 }

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { redisAddress, type RedisAddress } from '../config/redis-url.ts'
 import { Outages, type StoreWatcher } from './outages.ts'
 import { Patience } from './patience.ts'
-import { RedisProblem, tlsOptions } from './redis-problems.ts'
+import { isReplica, oldestRedis, RedisProblem, tlsOptions } from './redis-problems.ts'
 import { scripts, type Scripted } from './redis-scripts.ts'
 import { StoreError, type Clock } from './store.ts'
 
@@ -64,7 +64,7 @@ export class RedisConnection {
       enableOfflineQueue: false,
       keyPrefix: namespace,
       retryStrategy: attempt => Math.min(50 * attempt, 500),
-      reconnectOnError: error => error.message.startsWith('READONLY') // a failover made our primary a replica
+      reconnectOnError: isReplica
     })
     for (const [name, { keys, lua }] of Object.entries(scripts)) redis.defineCommand(name, { numberOfKeys: keys, lua })
     const connection = new RedisConnection(redis as Redis & Scripted, address, clock, watcher)
@@ -187,6 +187,11 @@ export class RedisConnection {
 
   async #assertSafe (): Promise<void> {
     const info = await this.ask(redis => redis.info()).catch(() => '')
+    const [, version] = /^redis_version:([\d.]+)/m.exec(info) ?? []
+    if (version !== undefined && isOlder(version, oldestRedis)) {
+      throw new StoreError(`Redis ${version} is too old: it has to be ${oldestRedis} or newer, or Valkey`, undefined, true)
+    }
+    if (/^cluster_enabled:1/m.test(info)) throw new StoreError('REDIS_URL names a node of a cluster: a Redis without cluster mode is needed', undefined, true)
     const [, role] = /^role:(\w+)/m.exec(info) ?? []
     const [, policy] = /^maxmemory_policy:([\w-]+)/m.exec(info) ?? []
     if (role === 'slave') throw new StoreError('REDIS_URL names a replica: sessions and keys need the primary')
@@ -208,4 +213,11 @@ export class RedisConnection {
     }))
     return this.#turn
   }
+}
+
+/** By the numbers of a version. */
+function isOlder (version: string, than: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const [oldestMajor = 0, oldestMinor = 0] = than.split('.').map(Number)
+  return major < oldestMajor || (major === oldestMajor && minor < oldestMinor)
 }

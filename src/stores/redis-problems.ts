@@ -1,6 +1,10 @@
 import { isIP } from 'node:net'
 import { redisPlace, type RedisAddress } from '../config/redis-url.ts'
+import { commands } from './redis-commands.ts'
 import { StoreError } from './store.ts'
+
+/** The oldest version that has all the commands: 6.2 brought SET … EXAT. */
+export const oldestRedis = '6.2'
 
 /** What an operator reads of an error, and whether waiting could make it better. */
 interface Explanation {
@@ -15,11 +19,12 @@ const replies: Record<string, Explain> = {
   WRONGPASS: () => 'the user name or the password in REDIS_URL is wrong; special characters in them are percent-encoded',
   NOAUTH: () => 'it asks for a password, and REDIS_URL has none: redis://:password@host:port',
   NOPERM: ({ username = 'default' }, message) => `its user ${username} may not ${/'([\w|]+)' command/.exec(message)?.[1] ?? 'use our keys'}: ` +
-    `ACL SETUSER ${username} ~handstamp:* +@all -@dangerous +info`,
+    `ACL SETUSER ${username} ~handstamp:* ${commands.map(name => `+${name}`).join(' ')}`,
   MISCONF: () => 'it takes no writes because it cannot save to its disk: its log names the reason',
   OOM: () => 'it is full: raise its maxmemory',
   READONLY: () => 'it is a replica, which takes no writes: REDIS_URL must name the primary',
   LOADING: () => 'it is still loading its data',
+  BUSY: () => 'a script of another program does not end: SCRIPT KILL ends it',
   MASTERDOWN: () => 'it is a replica that has lost its primary: REDIS_URL must name the primary',
   NOREPLICAS: () => 'it takes no writes because too few of its replicas are there (min-replicas-to-write)',
   MOVED: () => 'it belongs to a cluster, which is not supported: use a Redis without cluster mode',
@@ -34,8 +39,11 @@ const plainErrors: Array<[message: RegExp, explain: Explain, lasting?: true]> = 
   [/invalid password|without any password configured|no password is set/i, () => String(replies['WRONGPASS']?.(nowhere, '')), true],
   [/DB index|invalid DB/i, ({ db }) => `it has no database ${db}, which REDIS_URL names`, true],
   [/max number of clients/i, () => 'all its connections are in use: raise its maxclients'],
-  [/unknown command/i, (_address, message) =>
-    `it does not know the command ${/command [`'"]?([\w|]+)/i.exec(message)?.[1] ?? ''}: it is too old, or the command was renamed`, true]
+  [/can't run this command|has no permissions|ACL failure/, (address, message) => String(replies['NOPERM']?.(address, message)), true],
+  [/unknown (redis )?command/i, (_address, message) =>
+    `it does not know the command ${/unknown command [`'"]?([\w|]+)/i.exec(message)?.[1] ?? 'that a script needs'}: ` +
+      'it is too old, or the command was renamed', true],
+  [/syntax error/, () => `it does not know SET with EXAT: it has to be ${oldestRedis} or newer`, true]
 ]
 const nowhere: RedisAddress = { host: '', port: 0, tls: false, db: 0 }
 
@@ -87,14 +95,10 @@ function explainReply (message: string, address: RedisAddress): Explanation {
 
 /** What Redis does not give us, in words for an operator; the cause is without what we asked. */
 export class RedisProblem extends StoreError {
-  /** Waiting does not help: somebody has to change something. */
-  readonly lasting: boolean
-
   constructor (what: string, error: unknown, address: RedisAddress) {
     const cause = error instanceof Error ? error : new Error('no error')
     const { text, lasting = false } = explain(cause, address)
-    super(`${what} (${redisPlace(address)}): ${text}`, withoutArguments(cause))
-    this.lasting = lasting
+    super(`${what} (${redisPlace(address)}): ${text}`, withoutArguments(cause), lasting)
   }
 }
 
@@ -106,3 +110,9 @@ function withoutArguments (error: Error): Error {
 
 /** The name that a certificate must have; an address is no name (RFC 6066 section 3). */
 export const tlsOptions = ({ host }: RedisAddress) => ({ rejectUnauthorized: true, ...(isIP(host) === 0 && { servername: host }) })
+
+/**
+ * Whether a failover made our primary a replica: another connection may lead to the new primary. Redis up to 6.2 wraps what a
+ * command within a script answered in a text of its own.
+ */
+export const isReplica = ({ message }: Error): boolean => /\bREADONLY\b/.test(message)

@@ -1,5 +1,6 @@
 import type { StoreWatcher } from './outages.ts'
 import { namespace, RedisConnection, type Asked } from './redis-connection.ts'
+import { withNames } from './redis-commands.ts'
 import type { Swapping } from './redis-scripts.ts'
 import { StoreError, type Clock, type Entry, type Heard, type Page, type Store, type Swap } from './store.ts'
 
@@ -105,6 +106,10 @@ export class RedisStore implements Store {
 
   async ping (): Promise<void> {
     await this.#connection.ask(redis => redis.ping())
+  }
+
+  async explain (refusal: StoreError): Promise<StoreError> {
+    return withNames(refusal, (name, args) => this.#connection.ask(redis => redis.call(name, args)))
   }
 
   secondsAway (since: number): number {

@@ -37,6 +37,8 @@ export interface Store {
   now (): number
   /** Rejects when the store cannot serve. */
   ping (): Promise<void>
+  /** Finds out more of what the store refused. */
+  explain? (refusal: StoreError): Promise<StoreError>
   /** How many of the seconds since `since` the store could not be reached. */
   secondsAway (since: number): number
   close (): Promise<void>
@@ -66,9 +68,13 @@ export interface Heard {
 
 /** The store did not do what was asked; nothing may be assumed to have happened. */
 export class StoreError extends Error {
-  constructor (message: string, cause?: unknown) {
+  /** Nothing but another configuration, of the store or of ours, makes it serve: waiting does not help. */
+  readonly lasting: boolean
+
+  constructor (message: string, cause?: unknown, lasting = false) {
     super(message, { cause })
     this.name = 'StoreError'
+    this.lasting = lasting
   }
 }
 

@@ -23,7 +23,7 @@ function fill (): void {
 
 t.test('L20 while the disk is full nothing is issued, what needs no disk goes on, and it comes back by itself', async t => {
   const DATA_DIR = join(disk, 'service')
-  const { app, url } = await buildTestApp(t, { DATA_DIR })
+  const { app, url, log } = await buildTestApp(t, { DATA_DIR })
   const browser = new Browser(app, url)
   await devSignIn(browser)
   t.equal((await browser.visit('/auth/refresh', post)).status, 200)
@@ -49,7 +49,11 @@ t.test('L20 while the disk is full nothing is issued, what needs no disk goes on
   t.equal((await app.inject('/auth/dev')).statusCode, 302)
 
   t.equal(browser.cookies.get('handstamp-refresh'), before)
+  const readiness = async () => (await app.inject('/readyz')).statusCode
+  await eventually('readiness is red', async () => await readiness() === 503)
+  t.match(log(), /there is no room left in .*not ready: a login would fail/)
   rmSync(filler)
+  await eventually('it is green', async () => await readiness() === 200)
   t.equal((await browser.visit('/auth/refresh', post)).status, 200)
   t.equal((await devSignIn(new Browser(app, url), 'grace@example.com')).status, 303)
   await app.close()

@@ -22,12 +22,15 @@ export interface RedisServer {
 }
 
 /** Everything is in an append-only file, as the documentation asks for. */
-export async function redisServer (t: Teardown, ...settings: string[]): Promise<RedisServer> {
+export const redisServer = (t: Teardown, ...settings: string[]): Promise<RedisServer> => redisServerOf('redis-server', t, ...settings)
+
+/** A server of another version: the path of its program. */
+export async function redisServerOf (program: string, t: Teardown, ...settings: string[]): Promise<RedisServer> {
   const folder = temporaryFolder(t)
   const port = String(await freePort())
   const url = `redis://127.0.0.1:${port}`
   let server: ChildProcess
-  const client = new Redis(url, { lazyConnect: true, retryStrategy: () => 50, maxRetriesPerRequest: null })
+  const client = new Redis(url, { lazyConnect: true, enableReadyCheck: false, retryStrategy: () => 50, maxRetriesPerRequest: null })
   client.on('error', () => {})
   async function end (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (server.exitCode !== null || server.signalCode !== null) return
@@ -43,7 +46,7 @@ export async function redisServer (t: Teardown, ...settings: string[]): Promise<
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
     async start () {
-      server = spawn('redis-server', ['--port', port, '--bind', '127.0.0.1', '--dir', folder, '--pidfile', join(folder, 'redis.pid'), '--save', '',
+      server = spawn(program, ['--port', port, '--bind', '127.0.0.1', '--dir', folder, '--pidfile', join(folder, 'redis.pid'), '--save', '',
         '--appendonly', 'yes', ...settings], { stdio: 'ignore' })
       await once(server, 'spawn')
       await eventually('Redis answers', () => client.ping().then(() => true, () => false))

@@ -1,8 +1,10 @@
 import t from 'tap'
-import { RedisProblem, tlsOptions } from '../../src/stores/redis-problems.ts'
+import { isReplica, RedisProblem, tlsOptions } from '../../src/stores/redis-problems.ts'
 
 const address = { host: 'redis.example.com', port: 6379, tls: false, username: 'ada', password: 'hunter2', db: 7 }
 const reply = (message: string) => Object.assign(new Error(message), { name: 'ReplyError' })
+/** What Redis up to 6.2 says of a command within a script. */
+const inScript = (words: string) => reply(`ERR Error running script (call to f_1): @user_script:19: @user_script: 19: ${words}`)
 const failure = (code: string) => Object.assign(new Error(`connect ${code}`), { code })
 const problem = (error: unknown, more = {}) => new RedisProblem('Redis cannot be reached', error, { ...address, ...more })
 
@@ -27,6 +29,10 @@ t.test('a problem with Redis says in words what it is, where, and Redis\' own wo
     [reply('ERR DB index is out of range'), /no database 7/, true],
     [reply('ERR max number of clients reached'), /maxclients/, false],
     [reply("ERR unknown command 'evalsha', with args beginning with: 'x'"), /does not know the command evalsha/, true],
+    [inScript('The user executing the script can\'t run this command or subcommand'), /ACL SETUSER ada/, true],
+    [inScript('Unknown Redis command called from Lua script'), /the command that a script needs: .*renamed/, true],
+    [reply('ERR syntax error'), /EXAT.*6\.2/, true],
+    [reply('BUSY Redis is busy running a script.'), /SCRIPT KILL/, false],
     [reply('ERR something else'), /it answered ERR$/, false],
     [reply('else'), /it answered an error$/, false],
     [failure('ECONNREFUSED'), /nothing listens there.*\(ECONNREFUSED\)$/, false],
@@ -73,4 +79,10 @@ t.test('what Redis was asked with does not come into the log', async t => {
 t.test('TLS is verified for the name of the host', async t => {
   t.same(tlsOptions(address), { rejectUnauthorized: true, servername: 'redis.example.com' })
   t.same(tlsOptions({ ...address, host: '::1' }), { rejectUnauthorized: true })
+})
+
+t.test('L18 a failover is known, also by what Redis 6.2 says of a script', async t => {
+  const words = 'READONLY You can\'t write against a read only replica.'
+  for (const message of [words, `${words} script: 800206dd, on @user_script:19.`, inScript(`-${words}`).message]) t.ok(isReplica(new Error(message)))
+  t.notOk(isReplica(new Error('ERR something else')))
 })
