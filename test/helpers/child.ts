@@ -34,8 +34,8 @@ export function run (t: Teardown, env: Environment = {}, { args = [], before, pr
   const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string)
   t.teardown(async () => {
     child.stdout.resume()
-    child.kill()
-    const patience = setTimeout(() => child.kill('SIGKILL'), 5_000)
+    child.kill('SIGINT') // without the drain: a process that has to be killed tells nothing of the lines it ran
+    const patience = setTimeout(() => child.kill('SIGKILL'), 10_000)
     await ended
     clearTimeout(patience)
   })
