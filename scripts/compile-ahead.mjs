@@ -22,6 +22,7 @@ await once(probe, 'close')
 const folder = mkdtempSync(join(tmpdir(), 'handstamp-build-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 
+process.argv[1] = '' // no .env is read
 for (const name of Object.keys(process.env)) delete process.env[name]
 Object.assign(process.env, { DATA_DIR: folder, HOST: '127.0.0.1', PORT: String(port), GOOGLE_CLIENT_ID: 'build', GOOGLE_CLIENT_SECRET: 'build' })
 script.runInThisContext()({}, createRequire(filename), {}, filename, dirname(filename))

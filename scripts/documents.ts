@@ -20,7 +20,7 @@ export function configurationTable (): string {
     .map(cells => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')
 }
 
-/** A line as both `node --env-file` and Compose read it. Neither runs a command that stands there: what it makes is left to fill in. */
+/** A line that `npm start`, `node --env-file` and Compose read alike. None runs a command that stands there: what it makes is left to fill in. */
 const assignment = (name: string, value: string): string =>
   `${name}=${value.startsWith('$(') ? '' : /^[\w.:/,@+-]*$/.test(value) ? value : `'${value}'`}`
 
@@ -28,8 +28,8 @@ const assignment = (name: string, value: string): string =>
 export function envExample (): string {
   const entries = documented.map(([name, { description, default: usual, example }]) =>
     `# ${description}\n#${assignment(name.replace('<ID>', 'ACME'), usual ?? example)}\n`)
-  return `# Copy this to .env and take the # off what you need. docker compose reads .env by itself; without Docker:
-#   node --env-file=.env dist/server.js
+  return `# Copy this to .env and take the # off what you need. npm start, every handstamp command and docker
+# compose read .env by themselves, and the environment wins.
 
 ${entries.join('\n')}`
 }

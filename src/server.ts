@@ -4,6 +4,9 @@ import { healthcheckCommand } from './commands/healthcheck.ts'
 import { keysCommand, keysUsage } from './commands/keys.ts'
 import { serveCommand } from './commands/serve.ts'
 import { sessionsCommand, sessionsUsage } from './commands/sessions.ts'
+import { isWorker } from './commands/workers.ts'
+import { envFileOf, withEnvFile } from './config/env-file.ts'
+import type { Environment } from './config/environment.ts'
 
 const usage = `handstamp ${packageJson.version}
 
@@ -17,16 +20,16 @@ Usage: handstamp [command]
   --help        this text
   --version     the version
 
-Configuration comes from environment variables: see the README.
+Configuration comes from environment variables, and from the file .env beside package.json: see the README.
 `
 
 process.umask(0o077) // what we write is for us alone
-const env = { ...process.env }
+const inherited = { ...process.env }
 delete process.env['DEBUG'] // simple-oauth2 prints secrets and codes under it
 delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'] // certificates are checked: config.ts says so at the start
 process.env['MSGPACKR_NATIVE_ACCELERATION_DISABLED'] = 'true' // lmdb loads it, our store does not use it
 
-type Command = (env: NodeJS.ProcessEnv, args: string[]) => Promise<number | undefined>
+type Command = (env: Environment, args: string[]) => Promise<number | undefined>
 
 const withoutWords: Record<string, Command> = {
   serve: serveCommand,
@@ -41,8 +44,20 @@ const [name = 'serve', ...words] = process.argv.slice(2)
 const known = words.length === 0 ? { ...withoutWords, ...withWords } : withWords
 const command = Object.hasOwn(known, name) ? known[name] : undefined
 if (command) {
-  command(env, words).then(code => { process.exitCode = code }, (unforeseen: unknown) => { throw unforeseen })
+  start(command).then(code => { process.exitCode = code }, (unforeseen: unknown) => { throw unforeseen })
 } else {
   process.stderr.write(`handstamp: no such command: ${[name, ...words].join(' ')}\n\n${usage}`)
   process.exitCode = 2
+}
+
+async function start (command: Command): Promise<number | undefined> {
+  const place = envFileOf(process.argv[1] ?? '')
+  try {
+    const { env, remarks } = withEnvFile(inherited, place)
+    if (!isWorker) for (const remark of remarks) process.stderr.write(`handstamp: ${place}: ${remark}\n`)
+    return command(env, words)
+  } catch (error) {
+    process.stderr.write(`handstamp cannot start: ${place}: ${(error as Error).message}\n`)
+    return 1
+  }
 }
