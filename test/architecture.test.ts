@@ -94,7 +94,7 @@ const allowed: Record<string, Record<string, 'all' | 'type'>> = {
     tokens: 'all'
   },
   state: { config: 'type', keys: 'all', stores: 'all', tokens: 'all' },
-  server: { commands: 'all' },
+  server: { commands: 'all', 'config/env-file.ts': 'all', config: 'type' },
   app: {
     errors: 'all',
     state: 'all',
