@@ -69,7 +69,7 @@ t.test('check prints what goes without saying too', async t => {
 })
 
 t.test('what is no problem of the configuration is not told as one', async t => {
-  const odd = Object.defineProperty({}, 'PORT', { get () { throw new Error('odd') } })
+  const odd = Object.defineProperty({}, 'PORT', { enumerable: true, get () { throw new Error('odd') } })
   await t.rejects(checkCommand(odd), { message: 'odd' })
   await t.rejects(serveCommand(odd), { message: 'odd' })
 })
