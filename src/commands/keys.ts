@@ -50,10 +50,10 @@ const isKid = (word: string): boolean => /^[\w-]{43}$/.test(word)
 function parsed (words: string[]): { flags: Map<string, string>, rest: string[] } {
   const flags = new Map<string, string>()
   const rest: string[] = []
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] ?? ''
+  const left = [...words]
+  for (let word = left.shift(); word !== undefined; word = left.shift()) {
     if (isKid(word) || !word.startsWith('--')) rest.push(word)
-    else if (word === '--dir') flags.set('--dir', words[++index] ?? '')
+    else if (word === '--dir') flags.set('--dir', left.shift() ?? '')
     else if (word.startsWith('--dir=')) flags.set('--dir', word.slice('--dir='.length))
     else flags.set(word, '')
   }

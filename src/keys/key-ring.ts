@@ -131,7 +131,7 @@ export class KeyRing {
     return this.#change(async record => {
       const now = this.#now()
       const kept = withoutRetired(record, now, this.#options)
-      return rotationIsDue(kept, now, this.#options) ? withNext(promoted(kept, now), await this.#keyAfter(kept)) : kept
+      return rotationIsDue(kept, now, this.#options) ? withNext(promoted(kept, now), await this.#keyLike(kept, 'next')) : kept
     })
   }
 
@@ -147,7 +147,7 @@ export class KeyRing {
         throw new KeyRingError(`the next key has not been published for 24 hours, so verifiers may not know it: wait until ${from}, or use --force`)
       }
       if (record.keys.length >= maxKeys) throw new KeyRingError(`the ring has ${maxKeys} keys, gateways take no more: wait a day, or revoke a previous one`)
-      return withNext(promoted(record, now), await this.#keyAfter(record))
+      return withNext(promoted(record, now), await this.#keyLike(record, 'next'))
     })
   }
 
@@ -165,7 +165,7 @@ export class KeyRing {
       }
       if (keepNext) return this.#without(kid, record)
       // Verifiers have not seen the algorithm of the next key for a day: what signs now has that of what signed before.
-      const [current, next] = await Promise.all([this.#newKey(keyIn(record, 'current')?.alg ?? this.#options.alg), this.#keyAfter(record)])
+      const [current, next] = await Promise.all([this.#keyLike(record, 'current'), this.#keyLike(record, 'next')])
       return withFreshKeys(record, kid, { current, next }, this.#now())
     }, kid)
   }
@@ -193,7 +193,7 @@ export class KeyRing {
 
   async #without (kid: string, record: RingRecord): Promise<RingRecord> {
     const left = withoutKey(record, kid, this.#now())
-    return keyIn(left, 'next') ? left : withNext(left, await this.#keyAfter(record))
+    return keyIn(left, 'next') ? left : withNext(left, await this.#keyLike(record, 'next'))
   }
 
   /** The ring in the store. One that came back empty gets ours: a start would make other keys. */
@@ -224,9 +224,9 @@ export class KeyRing {
     return { ...this.find(record.kid) ?? openedKey(record, this.#options.box), ...standing, state: stateOf(record) }
   }
 
-  /** The next key but one. What algorithm is next was decided when the service started. */
-  #keyAfter (record: RingRecord): Promise<KeyRecord> {
-    return this.#newKey(keyIn(record, 'next')?.alg ?? this.#options.alg)
+  /** A new key of the algorithm of one that is there: the service decided at its start which one is next. */
+  #keyLike (record: RingRecord, state: KeyState): Promise<KeyRecord> {
+    return this.#newKey(keyIn(record, state)?.alg ?? this.#options.alg)
   }
 
   #newKey (alg: SigningAlg): Promise<KeyRecord> {
