@@ -78,7 +78,10 @@ export function listenHost (value: string): string {
 }
 
 /** Whether only this machine can connect to a HOST. Of a name only `localhost` counts: others may lead anywhere. */
-export const isLoopbackListener = (host: string): boolean => isLoopbackHost(isIP(host) === 6 ? `[${host}]` : host)
+export const isLoopbackListener = (host: string): boolean => isLoopbackHost(hostInUrl(host))
+
+/** A host as it stands before a port: IPv6 in brackets (RFC 3986 section 3.2.2). */
+export const hostInUrl = (host: string): string => isIP(host) === 6 ? `[${host}]` : host
 
 /** WHATWG host names that never leave this machine */
 export function isLoopbackHost (hostname: string): boolean {

@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/config.ts'
+import { hostInUrl } from '../config/values.ts'
 import { connectionTimeoutMs, serverOptions, type Drain } from './drain.ts'
 import { leaveToUs } from './well-formed.ts'
 
@@ -24,7 +25,7 @@ export async function listen (app: FastifyInstance, drain: Drain, { listen: { ho
     server.listen(bound, address)
     try {
       await once(server, 'listening')
-      app.log.info(`listening on http://${address.includes(':') ? `[${address}]` : address}:${bound}`)
+      app.log.info(`listening on http://${hostInUrl(address)}:${bound}`)
     } catch (error) {
       if (!isAbsent(error)) throw error
     }
@@ -38,4 +39,4 @@ async function addressesOf (host: string): Promise<string[]> {
 }
 
 /** The machine does not have the address: a hosts file may name ::1 where IPv6 is off. */
-const isAbsent = (error: unknown): boolean => ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes((error as NodeJS.ErrnoException).code ?? '')
+const isAbsent = (error: unknown): boolean => ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(String((error as NodeJS.ErrnoException).code))

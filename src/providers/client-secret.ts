@@ -32,8 +32,8 @@ export function clientAssertion (given: AssertionClaims): string {
 function algOf ({ asymmetricKeyType: type, asymmetricKeyDetails }: KeyObject, accepted?: string[]): string {
   if (type === 'ed25519') return 'EdDSA'
   if (type === 'rsa') return !accepted || accepted.includes('RS256') || !accepted.includes('PS256') ? 'RS256' : 'PS256'
-  const curves: Record<string, string> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
-  return curves[asymmetricKeyDetails?.namedCurve ?? ''] ?? 'ES256'
+  if (asymmetricKeyDetails?.namedCurve === 'secp384r1') return 'ES384'
+  return asymmetricKeyDetails?.namedCurve === 'secp521r1' ? 'ES512' : 'ES256'
 }
 
 function signature (alg: string, input: string, key: KeyObject): Buffer {

@@ -119,8 +119,7 @@ export class ProviderAgent extends http.Agent {
   /** Closes what has been idle for so long. The oldest stand first, and node:http passes over those that are destroyed there. */
   dropIdle (forMs = 0): void {
     for (const socket of this.freeSockets[oneHost] ?? []) {
-      const { since = -Infinity } = this.#idle.get(socket) ?? {}
-      if (this.#now() - since < forMs) return
+      if (this.#now() - Number(this.#idle.get(socket)?.since) < forMs) return
       socket.destroy()
     }
   }

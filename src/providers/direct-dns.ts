@@ -67,7 +67,7 @@ async function bothFamilies (asked: Array<Promise<string[]>>): Promise<string[]>
 }
 
 /** There is no such name, or it has no address of this family. */
-const isUnknown = (error: unknown): boolean => ['ENOTFOUND', 'ENODATA'].includes((error as { code?: string }).code ?? '')
+const isUnknown = (error: unknown): boolean => ['ENOTFOUND', 'ENODATA'].includes(String((error as { code?: unknown }).code))
 
 /** resolv.conf(5): a name with few dots is tried below the search domains first, any other as it is. */
 function candidates (name: string, settings: string): string[] {

@@ -135,7 +135,7 @@ export class Names {
 const systemAddresses = async (name: string): Promise<string[]> => (await lookup(name, { all: true })).map(({ address }) => address)
 
 /** A failure that says nothing about whether the name exists. */
-const isPassing = (error: unknown): boolean => !['ENOTFOUND', 'ENODATA'].includes((error as { code?: string }).code ?? '')
+const isPassing = (error: unknown): boolean => !['ENOTFOUND', 'ENODATA'].includes(String((error as { code?: unknown }).code))
 
 function pause (ms: number) {
   let timer: NodeJS.Timeout | undefined

@@ -1,4 +1,5 @@
 import http, { type ClientRequest, type RequestOptions } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
 import { AuthError } from '../errors.ts'
 import { parseStrictJson } from '../strict-json.ts'
 import type { AddressRules } from './addresses.ts'
@@ -57,21 +58,19 @@ export async function ask (request: OutboundRequest): Promise<OutboundAnswer> {
     headers: { host: url.host, ...outboundHeaders, ...headers },
     maxHeaderSize: 32 * 1024
   }
-  const deadline = new Deadline(limits.totalMs)
-  const send = () => exchange(options, body, maxBytes, deadline)
-  try {
-    if (!repeatable) return await send()
-    const answer = await send().catch(error => deadline.isOver ? Promise.reject(error) : undefined)
+  const late = new AbortController()
+  const tooLate = () => late.abort(Object.assign(new Error('the answer took too long'), { code: 'ETIMEDOUT' }))
+  const timer = setTimeout(tooLate, limits.totalMs)
+  const send = () => exchange(options, body, maxBytes, late.signal)
+  const sendTwice = async () => {
+    const answer = await send().catch(error => late.signal.aborted ? Promise.reject(error) : undefined)
     if (answer && !retriedStatus.has(answer.status)) return answer
     // Where one connection was closed while it was idle, the others were too.
     if (!answer) agent.dropIdle()
-    await new Promise(resolve => setTimeout(resolve, 50 + Math.random() * 100))
-    return await send()
-  } catch (error) {
-    throw providerFailure(error)
-  } finally {
-    deadline.stop()
+    await pause(50 + Math.random() * 100, undefined, { signal: late.signal })
+    return send()
   }
+  return (repeatable ? sendTwice() : send()).catch(error => { throw providerFailure(error) }).finally(() => clearTimeout(timer))
 }
 
 /** The JSON of a good answer, an object or an array. @throws AuthError provider_error for anything else */
@@ -100,35 +99,7 @@ export async function getJson (
 export const isJson = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Of a whole call, however often it is sent. */
-class Deadline {
-  isOver = false
-  readonly #timer: NodeJS.Timeout
-  #atEnd: (error: Error) => void = () => {}
-
-  constructor (ms: number) {
-    this.#timer = setTimeout(() => {
-      this.isOver = true
-      this.#end()
-    }, ms)
-  }
-
-  /** What is under way from now on. */
-  ends (end: (error: Error) => void): void {
-    this.#atEnd = end
-    if (this.isOver) this.#end()
-  }
-
-  #end (): void {
-    this.#atEnd(Object.assign(new Error('the answer took too long'), { code: 'ETIMEDOUT' }))
-  }
-
-  stop (): void {
-    clearTimeout(this.#timer)
-  }
-}
-
-function exchange (options: RequestOptions, body: string | undefined, maxBytes: number, deadline: Deadline): Promise<OutboundAnswer> {
+function exchange (options: RequestOptions, body: string | undefined, maxBytes: number, late: AbortSignal): Promise<OutboundAnswer> {
   return new Promise((resolve, reject) => {
     const request: ClientRequest = http.request(options, response => {
       const chunks: Buffer[] = []
@@ -146,10 +117,10 @@ function exchange (options: RequestOptions, body: string | undefined, maxBytes: 
       response.on('error', reject)
     })
     request.on('error', reject).end(body)
-    deadline.ends(error => {
-      request.destroy(error)
-      reject(error) // at once, also where the request still waits for a connection
-    })
+    late.addEventListener('abort', () => {
+      request.destroy()
+      reject(late.reason as Error) // at once, also where the request still waits for a connection
+    }, { once: true })
   })
 }
 

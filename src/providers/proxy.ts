@@ -1,7 +1,7 @@
 import http from 'node:http'
-import { isIP, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { NoProxy, Proxy } from '../config/proxies.ts'
-import { isLoopbackHost } from '../config/values.ts'
+import { hostInUrl, isLoopbackHost } from '../config/values.ts'
 import { dial, secured, type Deadline, type TlsMemory } from './dial.ts'
 import type { Names } from './names.ts'
 
@@ -18,7 +18,7 @@ export class ProxyFailure extends Error {
 
 /** The proxy for a host; what is on this machine is never asked for elsewhere. */
 export function proxyFor (host: string, port: number, proxying: Proxying | undefined): Proxy | undefined {
-  if (!proxying || isLoopbackHost(isIP(host) === 6 ? `[${host}]` : host)) return undefined
+  if (!proxying || isLoopbackHost(hostInUrl(host))) return undefined
   return proxying.except?.includes(host, port) ? undefined : proxying.proxy
 }
 
@@ -30,7 +30,7 @@ export async function tunnel (host: string, port: number, proxy: Proxy, names: N
   try {
     const plain = await dial(proxy.host, proxy.port, { typed: true, loopback: true }, names, deadline)
     const socket = proxy.secure ? await secured(plain, proxy.host, memory, deadline) : plain
-    return await connectThrough(socket, isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`, proxy, deadline)
+    return await connectThrough(socket, `${hostInUrl(host)}:${port}`, proxy, deadline)
   } catch (error) {
     const { message } = error as Error // of node:net, node:tls, node:http or this file
     throw new ProxyFailure(`no connection to ${host} through the proxy ${proxy.address}: ${message}`, { cause: error })

@@ -232,6 +232,20 @@ t.test('a membership is checked again with the grant, which is renewed when it i
   await t.rejects(recheck(provider, grant), { code: 'provider_error' })
 })
 
+t.test('a provider that documents its answers as JSON renews a grant with JSON alone, in one call', async t => {
+  const { env, more, fake } = await scene(t, { ACME_TEAMS: 'red' }, fake => oauth2({ ...acme(fake), strictJson: true }))
+  const provider = providerOf(env, more, () => 1_000_000)
+  const grant = { accessToken: 'a', refreshToken: 'r', expiresAt: 1 }
+  t.same(await recheck(provider, grant), { accessToken: 'a', refreshToken: 'r', expiresAt: 1060 })
+  t.match(Object.fromEntries(fake.requests[0]?.form ?? []), { grant_type: 'refresh_token', refresh_token: 'r', client_id: 'id', client_secret: 'secret' })
+  for (const answer of [form('access_token=b&token_type=bearer'), reply(400, { error: 'invalid_grant' }), reply(503, {}), { token_type: 'bearer' }]) {
+    fake.requests.length = 0
+    fake.answers['/eu/token'] = answer
+    await t.rejects(recheck(provider, grant), { code: 'provider_error' })
+    t.same(fake.requests.map(({ path }) => path), ['/eu/token'])
+  }
+})
+
 t.test('the grant of a provider without client authentication is renewed too', async t => {
   const { env, more, fake } = await scene(t, { ACME_TEAMS: 'red' }, fake => oauth2({ ...acme(fake), tokenAuth: 'none' }))
   await recheck(providerOf(env, more, Date.now), { accessToken: 'a', refreshToken: 'r', expiresAt: 1 })

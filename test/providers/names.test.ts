@@ -153,4 +153,8 @@ t.test('search domains count as resolv.conf(5) has it', async t => {
   t.same(await plain.names.addresses('login.example.com'), ['192.0.2.8'])
   t.same(plain.dns.questions.filter(question => question !== 'login.example.com A'), ['login.example.com AAAA'], 'a name with dots is tried as it is')
   t.same(await plain.names.addresses('login'), ['192.0.2.8'])
+
+  const odd = await scene(t, { threads: 0 }, { resolver: 'search example.com\noptions ndots:many\n' })
+  odd.dns.names = { login: ['192.0.2.8'], 'login.example.com': ['192.0.2.9'] }
+  t.same(await odd.names.addresses('login'), ['192.0.2.8'], 'ndots that is no number is none')
 })

@@ -145,6 +145,7 @@ for (const TOKEN_METHOD of ['POST', 'GET']) {
       ['an access_token of another type', { ...token, access_token: 7 }],
       ['another token_type', { ...token, token_type: 'mac' }],
       ['a token_type of another type', { ...token, token_type: ['Bearer'] }],
+      ['HTML with status 502', reply(502, '<html>Sorry</html>', 'text/html')],
       ['HTML', reply(200, '<html>Sorry</html>', 'text/html')],
       ['nothing', reply(200, '')],
       ['half of it', reply(200, '{"access_token":"an-acc')],
