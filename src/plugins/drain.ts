@@ -123,8 +123,12 @@ export class Drain {
    * which nothing arrived.
    */
   async #stopListening (): Promise<void> {
-    let release = () => {}
-    this.#held = new Promise(resolve => { release = resolve })
+    this.#held = this.#closeInACalm()
+    await this.#held
+    this.#held = undefined
+  }
+
+  async #closeInACalm (): Promise<void> {
     for (let looks = 0, still = 0; looks < maxHeldLooks && still < stillLooks && this.#open.size > 0; looks++) {
       await setTimeout(lookEveryMs)
       still = this.#nothingCame() ? still + 1 : 0
@@ -134,12 +138,6 @@ export class Drain {
       await setImmediate()
       isCalm = this.#nothingCame() && performance.now() - from < shortTurnMs
     }
-    this.#close()
-    this.#held = undefined
-    release()
-  }
-
-  #close (): void {
     for (const server of this.#servers) server.close()
   }
 
