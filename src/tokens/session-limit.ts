@@ -57,7 +57,8 @@ export class SessionLimit {
     if (tooMany <= 0) return
     // Where the clock was set back, others say that they begin later: the one that has just begun is no older for it.
     const beganAt = (session: Live) => startOf(session) > begun.at + togetherSeconds ? begun.at - togetherSeconds : startOf(session)
-    const oldest = live.sort((one, other) => beganAt(one) - beganAt(other) || (one.id < other.id ? -1 : 1)).slice(0, tooMany)
+    const byId = (one: Live, other: Live) => Number(one.id > other.id) - Number(one.id < other.id)
+    const oldest = live.sort((one, other) => beganAt(one) - beganAt(other) || byId(one, other)).slice(0, tooMany)
     await Promise.all(oldest.map(async session => {
       if (await this.#end(subject, session)) onLimit?.(session.id, begun.id, session.identity.provider)
     }))

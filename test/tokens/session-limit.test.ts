@@ -69,6 +69,13 @@ t.test('of one session a person may have, the newest is it, though the clock was
   }
 })
 
+t.test('of sessions that begin in the same moment the same ones stay on every replica: the last by their ids', async t => {
+  const state = await limited(t, 3)
+  const begun = []
+  for (let number = 0; number < 8; number++) begun.push((await state.sessions.start(ada, 0)).id)
+  t.same(await idsOf(state), begun.sort().slice(-3))
+})
+
 t.test('what has expired or ended takes no session\'s place', async t => {
   const state = await limited(t, 3)
   const { sessions, travel } = state

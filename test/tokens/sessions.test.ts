@@ -521,6 +521,7 @@ t.test('nobody ends or sees the sessions of somebody else', async t => {
   const { sessions, session, first } = await scene(t)
   await sessions.start(grace, 0)
   t.equal(await sessions.end('dev|8', session.id), false)
+  for (const id of ['', '../', `../${subjectIdOf('dev|7')}/${session.id}`, 'x'.repeat(65)]) t.equal(await sessions.end('dev|8', id), false, id)
   t.same(await sessions.endAll('dev|9'), [])
   t.equal((await sessions.list('dev|8')).length, 1)
   t.same(await sessions.list('dev|'), [])
