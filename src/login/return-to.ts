@@ -45,7 +45,9 @@ type ErrorMembers = Record<typeof errorMembers[number], string>
  * this one. All else in it stays as it was written.
  */
 export function withError (target: string, error?: ErrorMembers): string {
-  const [, path = '', query = '', hash = ''] = /^([^?#]*)(\?[^#]*)?(.*)$/.exec(target) ?? []
+  const [address = ''] = target.split('#', 1)
+  const [path = ''] = address.split('?', 1)
+  const [query, hash] = [address.slice(path.length), target.slice(address.length)]
   const given = query === '' ? [] : query.slice(1).split('&')
   const kept = given.filter(pair => ![...new URLSearchParams(`&${pair}`).keys()].some(isErrorMember))
   if (kept.length === given.length && !error) return target

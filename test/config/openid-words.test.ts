@@ -110,6 +110,12 @@ t.test('R24 EMAIL_VERIFIED=always is not for a provider where anyone may sign up
   t.match(problems(acme({ ...trusted, ISSUER: 'https://accounts.google.com' })), [/^OIDC_ACME_EMAIL_VERIFIED cannot be always/], 'by another name')
 })
 
+t.test('an issuer that is none is one problem, whatever else is said of it', async t => {
+  for (const issuer of ['login.acme.example', 'https://', '']) {
+    t.match(problems(acme({ ...trusted, ISSUER: issuer })), [/^OIDC_ACME_ISSUER /], issuer)
+  }
+})
+
 t.test('R24 EMAIL_VERIFIED=always is for one tenant of Microsoft', async t => {
   const tenant = '8eaef023-2b34-4da1-9baa-8bc8c9d6a490'
   const personal = '9188040d-6c67-4c5b-b112-36a304b66dad'
