@@ -118,8 +118,9 @@ function exchange (options: RequestOptions, body: string | undefined, maxBytes: 
     })
     request.on('error', reject).end(body)
     late.addEventListener('abort', () => {
-      request.destroy()
-      reject(late.reason as Error) // at once, also where the request still waits for a connection
+      const tooLate = late.reason as Error // of ask
+      request.destroy(tooLate)
+      reject(tooLate) // at once, also where the request still waits for a connection
     }, { once: true })
   })
 }
