@@ -1,17 +1,24 @@
-import { chmodSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, fchmodSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { draftOf, place, removeDrafts } from '../stores/drafts.ts'
 import { StoreError } from '../stores/store.ts'
 import { randomId } from './randomness.ts'
+
+/** Characters, as of SECRET. */
+const shortest = 32
 
 const placeIn = (folder: string): string => join(folder, 'secret')
 
 function readSecret (folder: string): string | undefined {
+  let secret: string
   try {
-    return readFileSync(placeIn(folder), 'utf8').trim()
+    secret = readFileSync(placeIn(folder), 'utf8').trim()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     return undefined
   }
+  if (secret.length < shortest) throw new StoreError(`the secret in ${placeIn(folder)} is not whole: put back the file that you saved`)
+  return secret
 }
 
 /** The secret that a service keeps in the data folder, for a command beside it. @throws StoreError where it has another place */
@@ -21,21 +28,43 @@ export function foundSecret (folder: string): string {
   return secret
 }
 
-/** The secret kept in the data folder, made on the first start (0600). */
+/** The secret kept in the data folder, made on the first start (0600). @throws StoreError for one that is not whole */
 export function keptSecret (folder: string): string {
-  const kept = readSecret(folder)
-  if (kept !== undefined) return kept
   const path = placeIn(folder)
+  const secret = readSecret(folder) ?? madeSecret(folder, path)
+  removeDrafts(path)
+  return secret
+}
+
+function madeSecret (folder: string, path: string): string {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const draft = `${path}.${randomId(6)}`
-  writeFileSync(draft, `${randomId(32)}\n`, { mode: 0o600, flag: 'wx' })
-  chmodSync(draft, 0o600)
+  const draft = draftOf(path)
   try {
-    linkSync(draft, path) // of several processes that start at once, one wins and all read the same
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    write(draft, `${randomId(32)}\n`)
+    place(draft, path)
   } finally {
-    unlinkSync(draft)
+    rmSync(draft, { force: true })
   }
   return readFileSync(path, 'utf8').trim()
+}
+
+/** For us alone, whatever the process makes files with, and on disk: after a loss of power the file is whole or not there. */
+function write (path: string, text: string): void {
+  const file = openSync(path, 'wx', 0o600)
+  try {
+    writeSync(file, text)
+    keepToUs(file)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** A file system without modes has its own rules, and says so. */
+function keepToUs (file: number): void {
+  try {
+    fchmodSync(file, 0o600)
+  } catch (error) {
+    if (!['EPERM', 'ENOSYS', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
 }

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DiskRoom } from './disk-room.ts'
+import { removeDrafts } from './drafts.ts'
 import { Lmdb } from './lmdb.ts'
 import { assertWhole } from './lmdb-file.ts'
 import type { StoreWatcher } from './outages.ts'
@@ -33,11 +34,16 @@ export class EmbeddedStore implements Store {
     this.#sweeping = setInterval(() => { this.sweep().catch(() => {}) }, sweepEveryMs).unref()
   }
 
-  /** @throws StoreError for a file that is damaged or not ours: it is never replaced by an empty one */
+  /**
+   * @throws StoreError for a file that is damaged or not ours: it is never replaced by an empty one; and where there is no room
+   * left, as LMDB would end the process when it writes to a mapped page that the disk cannot hold
+   */
   static async open (folder: string, clock: Clock = Date.now, watcher?: StoreWatcher): Promise<EmbeddedStore> {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
+    new DiskRoom(folder).assertLeft()
     const path = join(folder, 'handstamp.mdb')
     if (!existsSync(path)) await Lmdb.make(path, entries => { entries.putSync('format', entryOf(format, forever)) })
+    removeDrafts(path)
     assertWhole(path)
     try {
       const store = new EmbeddedStore(await Lmdb.open(path, clock, watcher), folder, clock)

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { accessSync, closeSync, constants, existsSync, linkSync, openSync, rmSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, rmSync } from 'node:fs'
 import { open, type RootDatabase } from 'lmdb'
+import { draftOf, place } from './drafts.ts'
 import { TransactionCounter } from './lmdb-counter.ts'
 import { Outages, type StoreWatcher } from './outages.ts'
 import { StoreError, type Clock } from './store.ts'
@@ -57,14 +57,14 @@ export class Lmdb {
 
   /** Of several processes that start at once, one makes the file, and none ever sees half of it. */
   static async make (path: string, fill: (entries: Entries) => void): Promise<void> {
-    const draft = `${path}.${randomUUID()}`
+    const draft = draftOf(path)
     try {
       const entries = openFile(draft)
       entries.transactionSync(() => fill(entries))
       await entries.close()
-      linkSync(draft, path)
+      place(draft, path)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new StoreError(`the store ${path} cannot be made`, error)
+      throw new StoreError(`the store ${path} cannot be made`, error)
     } finally {
       for (const file of [draft, `${draft}-lock`]) rmSync(file, { force: true })
     }

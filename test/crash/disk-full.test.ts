@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { buildTestApp } from '../helpers/app.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
+import { run } from '../helpers/child.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { ada, openTestState } from '../helpers/state.ts'
 
@@ -77,4 +78,21 @@ t.test('L20 a start on a full disk is refused, and what is there is left as it i
   rmSync(filler)
   if (!(again instanceof Error)) await again.close()
   t.ok((await (await openTestState(t, { DATA_DIR })).sessions.refresh(refreshToken)).refreshToken)
+})
+
+t.test('L20 with a SECRET of its own, too, the process says that the disk is full and exits 1', async t => {
+  const SECRET = '0123456789abcdef0123456789abcdef'
+  const full = async (env: Record<string, string>) => {
+    fill()
+    const child = run(t, { ...env, PORT: '0' })
+    const code = await child.ended
+    rmSync(filler)
+    t.equal(code, 1)
+    t.match(child.stderr(), /^handstamp cannot start: .*(no room left|no space left)/)
+  }
+  await full({ DATA_DIR: join(disk, 'own'), SECRET })
+  await (await openTestState(t, { DATA_DIR: join(disk, 'own'), SECRET })).close()
+  await full({ DATA_DIR: join(disk, 'own'), SECRET })
+  await full({ DATA_DIR: join(disk, 'made') })
+  t.ok((await openTestState(t, { DATA_DIR: join(disk, 'own'), SECRET })).keys.current)
 })

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import fs, { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { keptSecret } from '../../src/keys/secret.ts'
+import { foundSecret, keptSecret } from '../../src/keys/secret.ts'
 import { temporaryFolder } from '../helpers/app.ts'
+import { failing, replaceCalls } from '../helpers/file-system.ts'
 
 t.test('R78 the secret is made once, strong, and kept where nobody else can read it', async t => {
   const folder = join(temporaryFolder(t), 'data', 'deeper')
@@ -29,7 +29,7 @@ t.test('the mode of the file does not depend on what the process makes files wit
 
 t.test('processes that start at the same moment agree on one secret', async t => {
   const folder = temporaryFolder(t)
-  const script = `import { keptSecret } from ${JSON.stringify(new URL('../../src/keys/secret.js', import.meta.url).href)}
+  const script = `import { foundSecret, keptSecret } from ${JSON.stringify(new URL('../../src/keys/secret.js', import.meta.url).href)}
     process.stdin.once('data', () => { console.log(keptSecret(${JSON.stringify(folder)})); process.exit() })
     console.log('ready')`
   const children = await Promise.all(Array.from({ length: 4 }, async () => {
@@ -46,12 +46,23 @@ t.test('processes that start at the same moment agree on one secret', async t =>
 })
 
 t.test('a file system that cannot keep it so is an error, and no draft is left', async t => {
-  const compiled = fileURLToPath(new URL('../../src/keys/secret.js', import.meta.url))
-  const linkSync = () => { throw Object.assign(new Error('not here'), { code: 'EPERM' }) }
-  const { keptSecret } = await t.mockImport<typeof import('../../src/keys/secret.ts')>(compiled, { 'node:fs': { ...fs, linkSync } })
   const folder = temporaryFolder(t)
-  t.throws(() => keptSecret(folder), { code: 'EPERM' })
-  t.same(readdirSync(folder), [])
+  for (const call of ['linkSync', 'fchmodSync'] as const) {
+    await t.test(call, async t => {
+      replaceCalls(t, { [call]: failing('EIO') })
+      t.throws(() => keptSecret(folder), { code: 'EIO' })
+      t.same(readdirSync(folder), [])
+    })
+  }
+})
+
+t.test('R78 a file that is not whole is refused, and kept', async t => {
+  const folder = temporaryFolder(t)
+  for (const text of ['', '\n', 'x'.repeat(31)]) {
+    writeFileSync(join(folder, 'secret'), text)
+    for (const read of [keptSecret, foundSecret]) t.throws(() => read(folder), { name: 'StoreError', message: /is not whole/ })
+    t.equal(readFileSync(join(folder, 'secret'), 'utf8'), text)
+  }
 })
 
 t.test('a folder that cannot hold it is an error, not another secret', async t => {

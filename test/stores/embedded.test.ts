@@ -15,6 +15,7 @@ import { EmbeddedStore } from '../../src/stores/embedded.ts'
 import { TransactionCounter } from '../../src/stores/lmdb-counter.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { failing, replaceCalls } from '../helpers/file-system.ts'
 import { listOf } from '../helpers/stores.ts'
 import { conformance } from './conformance.ts'
 import { competitors } from './neighbour.ts'
@@ -137,17 +138,22 @@ t.test('a folder that cannot be written is told as it is', async t => {
   await t.rejects(EmbeddedStore.open(`${file}.d`), { name: 'StoreError', message: /cannot be opened/ })
 })
 
-t.test('a file system without hard links is told as it is, and nothing is left there', async t => {
+t.test('a file system that fails is told as it is, and nothing is left there', async t => {
   const folder = temporaryFolder(t)
-  const { linkSync } = fs
-  t.teardown(() => {
-    fs.linkSync = linkSync
-    syncBuiltinESMExports()
-  })
-  fs.linkSync = () => { throw Object.assign(new Error('not permitted'), { code: 'EPERM' }) }
-  syncBuiltinESMExports() // for the module that imported it, too
-  await t.rejects(EmbeddedStore.open(folder), { name: 'StoreError', message: /cannot be made/, cause: { code: 'EPERM' } })
+  replaceCalls(t, { linkSync: failing('EIO') })
+  await t.rejects(EmbeddedStore.open(folder), { name: 'StoreError', message: /cannot be made/, cause: { code: 'EIO' } })
   t.same(readdirSync(folder), [])
+})
+
+t.test('L20 on a disk that is nearly full a store is neither made nor opened: LMDB would end the process', async t => {
+  const folder = temporaryFolder(t)
+  await (await EmbeddedStore.open(folder)).close()
+  replaceCalls(t, { statfsSync: (() => ({ blocks: 1_000, bavail: 511, bsize: 4_096 })) as unknown as typeof fs.statfsSync })
+  const empty = temporaryFolder(t)
+  for (const place of [folder, empty]) {
+    await t.rejects(EmbeddedStore.open(place), { name: 'StoreError', message: `there is no room left in ${place}` })
+  }
+  t.same(readdirSync(empty), [])
 })
 
 t.test('a store that is closed serves nothing', async t => {
