@@ -19,8 +19,9 @@ import { watchClock } from './plugins/clock-alarm.ts'
 import { connectionTimeoutMs, Drain, serverOptions } from './plugins/drain.ts'
 import { allowOrigins } from './plugins/cors.ts'
 import { clientErrorHandler, handleErrors, refuseUnknown } from './plugins/error-handler.ts'
-import { auditService, logRequests, logSerializers, readinessLog, storeLog } from './plugins/log.ts'
+import { auditService, logRequests, logSerializers, logUnread, readinessLog, storeLog } from './plugins/log.ts'
 import { describeApi } from './plugins/openapi.ts'
+import { warnOfOtherSites } from './plugins/other-site.ts'
 import { Readiness } from './plugins/readiness.ts'
 import { limitHandlers, rateLimits, refuseOversize, requestLimits, type CountRequest } from './plugins/request-limits.ts'
 import { securityHeaders, sendSecurityHeaders } from './plugins/security-headers.ts'
@@ -80,7 +81,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
     exposeHeadRoutes: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    clientErrorHandler: clientErrorHandler(headers),
+    clientErrorHandler: clientErrorHandler(headers, facts => logUnread(app.log, facts)),
     frameworkErrors: (error, request, reply) => { app.errorHandler(error, request as never, reply.headers(headers) as never) }
   })
   app.setSerializerCompiler(() => data => JSON.stringify(data))
@@ -125,6 +126,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   limitHandlers(app)
   sendSecurityHeaders(app, headers)
   knowClients(app, config.trustProxy)
+  allowOrigins(app, trustedOrigins(returnTo))
   refuseMalformed(app)
   refuseOversize(app)
   app.addHook('onRequest', (request, _reply, done) => {
@@ -139,6 +141,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   })
   refuseUnknown(app)
   logRequests(app)
+  warnOfOtherSites(app, trustedOrigins(returnTo))
   watchClock(app, clock)
   const description = describeApi(app, { version: packageJson.version, shapes: sharedSchemas })
   readBodies(app)
@@ -150,11 +153,8 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
   await app.register(wellKnown, { prefix: '/.well-known', publicUrl: config.publicUrl, keys, ...(statusLists && { statusLists }) })
   await app.register(docs, { prefix: '/auth', description })
   await app.register(signIn, { prefix: '/auth', providers, returnTo, flows, claims, verifier, sessions, accessTokens, cookies })
-  await app.register(async scope => {
-    await allowOrigins(scope, trustedOrigins(returnTo))
-    await scope.register(session, { verifier, sessions, accessTokens, cookies, returnTo, sessionMaxSeconds: config.sessionMaxSeconds })
-    await scope.register(sessionList, { prefix: '/sessions', verifier, sessions, cookies, returnTo })
-  }, { prefix: '/auth' })
+  await app.register(session, { prefix: '/auth', verifier, sessions, accessTokens, cookies, returnTo, sessionMaxSeconds: config.sessionMaxSeconds })
+  await app.register(sessionList, { prefix: '/auth/sessions', verifier, sessions, cookies, returnTo })
   if (dev) await app.register(devRoutes, { prefix: '/auth/dev', dev, flows })
   await app.register(postedCallback, { prefix: '/auth', providers, postedAnswers })
   await app.register(login, { prefix: '/auth', providers, returnTo, flows })

@@ -1,4 +1,4 @@
-import { BlockList, isIP, SocketAddress } from 'node:net'
+import { BlockList, isIP, SocketAddress, type Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 declare module 'fastify' {
@@ -28,7 +28,7 @@ export function knowClients (app: FastifyInstance, proxies: string[]): void {
   const told = new Set<keyof typeof unusable>()
   app.decorateRequest('addressOfClient', undefined)
   app.addHook('onRequest', (request, _reply, done) => {
-    const { address, problem } = clientOf(request.socket.remoteAddress ?? '', request.headers['x-forwarded-for'], trusts)
+    const { address, problem } = clientOf(peerAddress(request.socket), request.headers['x-forwarded-for'], trusts)
     request.addressOfClient = address
     if (problem && !told.has(problem)) {
       told.add(problem)
@@ -39,7 +39,10 @@ export function knowClients (app: FastifyInstance, proxies: string[]): void {
 }
 
 /** The canonical address of a request's sender: IPv4 as four numbers, IPv6 as RFC 5952 writes it. */
-export const clientAddress = ({ addressOfClient = '' }: FastifyRequest): string => addressOfClient
+export const clientAddress = ({ addressOfClient, socket }: FastifyRequest): string => addressOfClient ?? peerAddress(socket)
+
+/** The canonical address at the other end of a connection, or '' where it has ended. */
+export const peerAddress = ({ remoteAddress = '' }: Socket): string => canonicalAddress(remoteAddress) ?? remoteAddress
 
 /**
  * Each proxy adds the address that it saw at the end of the list, so it is read from there, as long as who has said it is
@@ -48,7 +51,7 @@ export const clientAddress = ({ addressOfClient = '' }: FastifyRequest): string 
 export function clientOf (
   peer: string, forwarded: string | string[] | undefined, trusts: (address: string) => boolean
 ): { address: string, problem?: keyof typeof unusable } {
-  let address = canonicalAddress(peer) ?? peer
+  let address = peer
   if (forwarded === undefined) return { address }
   if (!trusts(address)) return { address, problem: 'stranger' }
   const list = String(forwarded)

@@ -6,7 +6,9 @@ import { AuthError, type RefusalCode } from '../errors.ts'
 import { errorPage } from '../pages/error.ts'
 import { pageHeaders } from '../pages/layout.ts'
 import { StoreError } from '../stores/store.ts'
+import { peerAddress } from './client-address.ts'
 import { logRefusal } from './log.ts'
+import { otherSiteDetail } from './other-site.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -82,12 +84,14 @@ export function refuse (request: FastifyRequest, reply: FastifyReply, refusal: A
   if (request.routeOptions.config.page && wantsPage(request)) {
     return reply.headers(pageHeaders()).send(errorPage(refusal, request.id, goOn))
   }
-  return reply.header('content-type', 'application/problem+json').send(JSON.stringify(problem(refusal, request.id)))
+  const detail = (isUnsigned(refusal) && otherSiteDetail(request)) || refusal.detail
+  return reply.header('content-type', 'application/problem+json').send(JSON.stringify({ ...problem(refusal, request.id), detail }))
 }
 
 /** RFC 6750 section 3: a token that was presented and refused is named so; none presented is not. */
-const wwwAuthenticate = ({ code }: AuthError): string =>
-  code === 'not_signed_in' || code === 'invalid_refresh_token' ? 'Bearer' : 'Bearer error="invalid_token"'
+const wwwAuthenticate = (refusal: AuthError): string => isUnsigned(refusal) ? 'Bearer' : 'Bearer error="invalid_token"'
+
+const isUnsigned = ({ code }: AuthError): boolean => code === 'not_signed_in' || code === 'invalid_refresh_token'
 
 export function handleErrors (app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => {
@@ -130,7 +134,7 @@ function patternOf (url: string): RegExp {
 }
 
 /** Requests that never become one: too large, too slow, not HTTP. Written by hand, as there is no reply yet. */
-export function clientErrorHandler (headers: Record<string, string>) {
+export function clientErrorHandler (headers: Record<string, string>, log: (facts: { status: number, code: string, ip: string }) => void) {
   return (error: NodeJS.ErrnoException, socket: Socket & { _httpMessage?: ServerResponse }): void => {
     if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy()
@@ -140,6 +144,7 @@ export function clientErrorHandler (headers: Record<string, string>) {
       ? 'headers_too_large'
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'invalid_request'
     const refusal = new AuthError(code)
+    log({ status: refusal.statusCode, code, ip: peerAddress(socket) })
     const body = JSON.stringify(problem(refusal, 'none'))
     const lines = Object.entries({
       ...headers,

@@ -63,6 +63,13 @@ export function drained (stream: ReturnType<typeof logStream>): Promise<void> {
   })
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The code of the refusal that was answered. */
+    refusedAs?: string
+  }
+}
+
 /** What a logger needs to keep secrets to itself: our own errors, and no request or reply object at all. */
 export const logSerializers = {
   err: describeError,
@@ -72,18 +79,26 @@ export const logSerializers = {
 }
 
 /**
- * One line for each request: the route's pattern and never its URL, which carries codes and states.
+ * One line for each request: the route's pattern and never its URL, which carries codes and states. Of a refusal, its code
+ * and whom it was for: who tries many tokens, or too often, can be seen and shut out.
  */
 export function logRequests (app: FastifyInstance): void {
+  app.decorateRequest('refusedAs', undefined)
   app.addHook('onResponse', (request, reply, done) => {
     request.log.info({
       method: request.method,
       route: request.routeOptions.url ?? 'none',
       status: reply.statusCode,
+      ...(request.refusedAs && { code: request.refusedAs, ip: clientAddress(request) }),
       ms: Math.round(reply.elapsedTime * 10) / 10
     }, 'request')
     done()
   })
+}
+
+/** The line of a request that could not be read. */
+export function logUnread (log: FastifyBaseLogger, facts: { status: number, code: string, ip: string }): void {
+  log.info({ method: 'none', route: 'none', ...facts }, 'request')
 }
 
 /** What an operator must be able to look up later. Emails are digests, so that a log is no list of addresses. */
@@ -113,6 +128,7 @@ export const readinessLog = (log: FastifyBaseLogger) => (problem?: unknown): voi
 
 /** Marks the reply of a refusal for the log: its code, and for what is not the caller's fault the cause. */
 export function logRefusal (request: FastifyRequest, reply: FastifyReply, code: string, error: unknown): void {
+  request.refusedAs = code
   if (reply.statusCode >= 500) request.log.error({ code, err: error }, 'refused')
   else request.log.debug({ code, err: error }, 'refused')
 }

@@ -1,9 +1,10 @@
 import type { FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
 import { returnToOf, type ReturnToRules } from '../login/return-to.ts'
+import { isForm } from '../plugins/bodies.ts'
+import { wantsPage } from '../plugins/error-handler.ts'
 import { audit } from '../plugins/log.ts'
 import { counted } from '../plugins/request-limits.ts'
-import { subjectOf } from '../tokens/access-tokens.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
 import { presentedToken } from './presented-token.ts'
@@ -11,6 +12,7 @@ import { refreshSession, type RefreshOptions } from './refresh-session.ts'
 import type { RoutePlugin } from './route-plugin.ts'
 import { refuseCrossSite, trustedOrigins } from './same-site.ts'
 import { jsonBody, noBody, problems } from './schemas.ts'
+import { signOut } from './sign-out.ts'
 import { tokenResponse, userOf } from './user.ts'
 
 export interface SessionOptions extends RefreshOptions {
@@ -23,11 +25,11 @@ const meSchema = {
   operationId: 'me',
   tags: ['session'],
   summary: 'Who is signed in',
-  description: 'From the access cookie or a bearer token; not both, unless they are the same.',
+  description: 'From the access cookie or a bearer token; not both, unless they are of one session.',
   security: [{ cookie: [] }, { bearer: [] }],
   response: {
     200: jsonBody('The user, and the session', 'SignedInUser'),
-    ...problems({ 400: 'invalid_request: two different tokens', 401: 'not_signed_in, invalid_token, expired_token, revoked_token' })
+    ...problems({ 400: 'invalid_request: tokens of two sessions', 401: 'not_signed_in, invalid_token, expired_token, revoked_token' })
   }
 } as const
 
@@ -54,14 +56,14 @@ const logoutSchema = {
   operationId: 'logout',
   tags: ['session'],
   summary: 'End this session, or all of the user\'s',
-  description: 'By whatever the browser or service still holds; with nothing that is good, it is signed out already. Signing ' +
-    'out clears the cookies. A form post is answered with a redirect.',
+  description: 'Ends every session that is presented, by cookie or bearer, though a token may have expired; with nothing that is good, ' +
+    'the caller is signed out already. Signing out clears the cookies. A page\'s form is answered with a redirect, a script is not.',
   security: [{ cookie: [] }, { refresh: [] }, { bearer: [] }],
   body: {
     type: ['object', 'null'],
     properties: {
       everywhere: {
-        description: 'true ends every session of the user: by an access token that is not over, or the refresh cookie',
+        description: 'true ends every session of the user: of the refresh cookie, else of an access token that has not expired',
         anyOf: [{ type: 'boolean' }, { type: 'string', enum: ['true', 'false'] }]
       },
       return_to: { type: 'string' }
@@ -69,7 +71,7 @@ const logoutSchema = {
   },
   response: {
     204: noBody('Signed out'),
-    303: noBody('Signed out, after a form post: to return_to or the sign-in page'),
+    303: noBody('Signed out, after the form of a page: to return_to or the sign-in page'),
     ...problems({ 400: 'invalid_request, invalid_return_to', 403: 'cross_site_request', 415: 'unsupported_media_type', 503: 'store_unavailable' })
   }
 } as const
@@ -82,7 +84,7 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, returnTo: r
   const answers = new WeakMap<AccessTokenClaims, string>()
 
   app.get('/me', { schema: meSchema, exposeHeadRoute: true, config: { neverLate: true } }, (request, reply) => {
-    const claims = verifier.verify(presentedToken(request, cookies).token)
+    const { claims } = presentedToken(request, cookies, verifier)
     let body = answers.get(claims)
     if (body === undefined) {
       const expiresAt = claims.auth_time + sessionMaxSeconds
@@ -101,48 +103,24 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, returnTo: r
   })
 
   app.post('/logout', { schema: logoutSchema, config: counted('tokens') }, async (request, reply) => {
-    const isForm = /^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')
     const { everywhere, return_to: wanted } = request.body ?? {}
     const byBearer = /^bearer\s/i.test(request.headers.authorization ?? '') &&
       cookies.read(request) === undefined && cookies.readRefresh(request) === undefined
     if (!byBearer) refuseCrossSite(request, trusted)
     const returnTo = returnToOf(wanted, rules) ?? '/auth/login'
 
-    const [sid, ...others] = await endPresented(request, everywhere === true || everywhere === 'true')
+    const [sid, ...others] = await signOut(request, everywhere === true || everywhere === 'true', { verifier, sessions, cookies })
     if (sid !== undefined) audit(request, 'logged_out', { sid, sessions: others.length + 1 })
     for (const other of others) audit(request, 'session_ended', { sid: other, by: sid })
     cookies.clear(reply)
-    return isForm ? reply.redirect(returnTo, 303) : reply.code(204).send()
+    return waitsForPage(request) ? reply.redirect(returnTo, 303) : reply.code(204).send()
   })
-
-  /**
-   * Whoever asks to be signed out is, by what they still hold: the access token may be over, the refresh token alive. The
-   * sessions that are presented go last: who has to try again must still be known by them. Gives back the ids of those that
-   * ended, the presented ones first.
-   */
-  async function endPresented (request: FastifyRequest, everywhere: boolean): Promise<string[]> {
-    const claims = unless400(() => verifier.verify(presentedToken(request, cookies).token))
-    const issued = claims ?? unless400(() => verifier.verifyIssued(presentedToken(request, cookies).token))
-    const refreshToken = cookies.readRefresh(request)
-    const held = refreshToken === undefined ? undefined : await sessions.findByToken(refreshToken)
-    const subject = claims?.sub ?? (held && subjectOf(held.identity))
-    const presented = [...(held ? [held.id] : []), ...(issued && issued.sid !== held?.id ? [issued.sid] : [])]
-
-    const others = everywhere && subject !== undefined ? await sessions.endAll(subject, presented) : []
-    if (refreshToken !== undefined) await sessions.endByToken(refreshToken)
-    const hadEnded = issued && issued.sid !== held?.id && !await sessions.endOf(issued)
-    return [...presented.filter(sid => !(hadEnded && sid === issued.sid)), ...others]
-  }
 }
 
-/** Of two tokens, we do not guess which is meant; anything else that is no good tells of nobody. */
-function unless400 (verify: () => AccessTokenClaims): AccessTokenClaims | undefined {
-  try {
-    return verify()
-  } catch (error) {
-    if ((error as AuthError).code === 'invalid_request') throw error
-    return undefined
-  }
+/** Whether a person's browser waits for a page: a script that posts a form gets a plain answer, as a redirect is of no use to it. */
+function waitsForPage (request: FastifyRequest): boolean {
+  const { accept, 'sec-fetch-mode': mode, 'content-type': type } = request.headers
+  return mode === undefined ? isForm(type) && (accept === undefined || wantsPage(request)) : mode === 'navigate'
 }
 
 export default session

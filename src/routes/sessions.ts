@@ -18,7 +18,7 @@ export interface SessionListOptions {
   returnTo: ReturnToRules
 }
 
-const refusals = { 400: 'invalid_request: two different tokens', 401: 'not_signed_in, invalid_token, expired_token, revoked_token' }
+const refusals = { 400: 'invalid_request: tokens of two sessions', 401: 'not_signed_in, invalid_token, expired_token, revoked_token' }
 const time = { type: 'integer', description: 'epoch seconds' } as const
 
 const listSchema = {
@@ -76,7 +76,7 @@ const sessionList: RoutePlugin<SessionListOptions> = async (app, { verifier, ses
   const trusted = trustedOrigins(returnTo)
 
   app.get('', { schema: listSchema, exposeHeadRoute: true, config: counted('tokens') }, async request => {
-    const { sub, sid } = verifier.verify(presentedToken(request, cookies).token)
+    const { claims: { sub, sid } } = presentedToken(request, cookies, verifier)
     const { sessions: live, next } = await sessions.page(sub, sid, request.query.from)
     return {
       ...(next !== undefined && { next }),
@@ -86,9 +86,8 @@ const sessionList: RoutePlugin<SessionListOptions> = async (app, { verifier, ses
   })
 
   app.delete('/:id', { schema: endSchema, config: counted('tokens') }, async (request, reply) => {
-    const { token, by } = presentedToken(request, cookies)
+    const { claims: { sub, sid }, by } = presentedToken(request, cookies, verifier)
     if (by === 'cookie') refuseCrossSite(request, trusted)
-    const { sub, sid } = verifier.verify(token)
     const { id } = request.params
     if (!await sessions.end(sub, id)) throw new AuthError('not_found')
     audit(request, 'session_ended', { sid: id, by: sid })

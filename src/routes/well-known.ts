@@ -22,8 +22,6 @@ interface PublicDocument {
 const publicHeaders = {
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'public, max-age=600',
-  'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'ETag',
   'cross-origin-resource-policy': 'cross-origin'
 }
 

@@ -112,6 +112,12 @@ export class Sessions {
     return true
   }
 
+  /** Whether a refresh token was issued to another person, though its session may be gone. */
+  isOfAnother (text: string, subject: string): boolean {
+    const token = this.#options.refreshTokens.parse(text)
+    return token !== undefined && token.subjectId !== subjectIdOf(subject)
+  }
+
   /** The session that a refresh token was issued for, lately or long ago, if it is in the store. @throws StoreError */
   async findByToken (text: string): Promise<Session | undefined> {
     const token = this.#options.refreshTokens.parse(text)

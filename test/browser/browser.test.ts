@@ -48,7 +48,7 @@ t.test('a person signs in from a frontend, comes back to it, and it can ask who 
   t.match(await me(), { status: 200, body: { email: 'ada@example.com' } })
 })
 
-t.test('the module of docs/frontends.md says who is signed in, refreshes when the token is over, and signs out', async t => {
+t.test('the module of docs/frontends.md says who is signed in, refreshes before the token expires, and signs out all tabs', async t => {
   const { url, page } = await frontend(t)
   script = documentedModule(url)
   await page.goto(frontUrl)
@@ -62,9 +62,22 @@ t.test('the module of docs/frontends.md says who is signed in, refreshes when th
   await page.context().clearCookies({ name: 'handstamp' })
   const both = await Promise.all([run('me'), run('me')])
   for (const user of both) t.match(user, { email: 'dev@example.com' })
-  t.match(await run('refresh'), /^eyJ/)
-  await run('signOut')
+  const token = await run('accessToken')
+  t.match(token, /^eyJ/)
+  t.equal(await run('accessToken'), token, 'it is kept for a while')
+  await page.evaluate('Date.now = (now => () => now() + 8 * 60_000)(Date.now)')
+  t.not(await run('accessToken'), token, 'and refreshed before its ten minutes end')
+
+  const other = await page.context().newPage()
+  await other.goto(`${frontUrl}/?a=b&error=access_denied&error_description=x&error_code=access_denied#c`)
+  const inOther = (name: string) => other.evaluate(`import('/session.js').then(module => module.${name}())`)
+  t.equal(await inOther('loginError'), 'access_denied')
+  t.equal(other.url(), `${frontUrl}/?a=b#c`)
+  t.equal(await inOther('loginError'), null)
+  t.match(await inOther('me'), { email: 'dev@example.com' })
+  await Promise.all([other.waitForEvent('load'), run('signOut')])
   t.equal(await run('me'), undefined)
+  t.equal(await inOther('me'), undefined)
 })
 
 t.test('the sign-out button of the account page works although browsers send Origin: null with it', async t => {

@@ -374,7 +374,7 @@ t.test('R67 what is not HTTP is 400, with our headers', async t => {
 async function clientError (t: Teardown, error: NodeJS.ErrnoException, before: (socket: Socket) => void = () => {}) {
   const server = createServer(socket => {
     before(socket)
-    clientErrorHandler({ 'x-ours': 'yes' })(error, socket)
+    clientErrorHandler({ 'x-ours': 'yes' }, () => {})(error, socket)
   })
   t.teardown(() => server.close())
   await once(server.listen(0, '127.0.0.1'), 'listening')
