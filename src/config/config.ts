@@ -6,6 +6,7 @@ import { catalogue } from '../providers/index.ts'
 import type { Catalogue } from '../providers/index.ts'
 import { proxyVariables, withLowerCaseProxies, type NoProxy, type Proxy } from './proxies.ts'
 import { readProviders, type ConfiguredProvider } from './providers.ts'
+import { otherSiteWarnings } from './sites.ts'
 import { isLoopbackHost, isLoopbackListener } from './values.ts'
 import { variables } from './variables.ts'
 import { vouchingWarnings } from './vouching.ts'
@@ -135,6 +136,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   }
   warnings.push(...vouchingWarnings(providers, emails))
 
+  warnings.push(...otherSiteWarnings(publicUrl, values.ALLOWED_ORIGINS ?? []))
   const returnTo: ReturnToRules = { publicUrl, allowedOrigins: values.ALLOWED_ORIGINS ?? [], fallback: '/auth/account' }
   const fallback = loadReturnTo(values.DEFAULT_RETURN_TO ?? returnTo.fallback, returnTo)
   if (!fallback) {
