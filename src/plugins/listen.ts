@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { isIP, type AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/config.ts'
 import { hostInUrl } from '../config/values.ts'
@@ -9,12 +9,13 @@ import { connectionTimeoutMs, serverOptions, type Drain } from './drain.ts'
 import { leaveToUs } from './well-formed.ts'
 
 /**
- * Listens on every address of the host: `localhost` may have two, and a browser chooses either.
+ * Listens on every address of the host: `localhost` has two, and a browser chooses either, whatever the hosts file says.
  * @throws Error where one of them is in use: the program that has it would get a part of our requests
  */
 export async function listen (app: FastifyInstance, drain: Drain, { listen: { host, port }, keepAliveSeconds }: Config): Promise<void> {
   const [first = host, ...others] = host === 'localhost' ? await addressesOf(host) : []
   await app.listen({ host: first, port, listenTextResolver: address => `listening on ${address}` })
+    .catch((error: unknown) => { throw explained(error, first, port) })
   const { port: bound } = app.server.address() as AddressInfo
   for (const address of others) {
     const server = createServer(serverOptions(keepAliveSeconds), (request, response) => { app.routing(request, response) })
@@ -27,7 +28,7 @@ export async function listen (app: FastifyInstance, drain: Drain, { listen: { ho
       await once(server, 'listening')
       app.log.info(`listening on http://${hostInUrl(address)}:${bound}`)
     } catch (error) {
-      if (!isAbsent(error)) throw error
+      if (!isAbsent(error)) throw explained(error, address, bound)
     }
   }
 }
@@ -35,8 +36,16 @@ export async function listen (app: FastifyInstance, drain: Drain, { listen: { ho
 /** 127.0.0.1 first: every machine has it. */
 async function addressesOf (host: string): Promise<string[]> {
   const found = await lookup(host, { all: true })
-  return [...new Set(found.sort((one, other) => one.family - other.family).map(({ address }) => address))]
+  const others = found.map(({ address }) => address).sort((one, other) => isIP(one) - isIP(other))
+  return [...new Set(['127.0.0.1', ...others, '::1'])]
 }
 
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? ''
+
 /** The machine does not have the address: a hosts file may name ::1 where IPv6 is off. */
-const isAbsent = (error: unknown): boolean => ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(String((error as NodeJS.ErrnoException).code))
+const isAbsent = (error: unknown): boolean => ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(codeOf(error))
+
+function explained (error: unknown, address: string, port: number): unknown {
+  if (codeOf(error) !== 'EADDRINUSE') return error
+  return new Error(`another program has port ${port} of the address ${address}: end it, or choose another PORT`, { cause: error })
+}

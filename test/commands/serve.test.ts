@@ -29,9 +29,9 @@ t.test('the service says where it is and which callback URLs it wants, and SIGTE
   const rogue = await rogueProvider(t)
   const child = await serve(t, { ...rogue.env, DEV_LOGIN: 'true' })
   t.equal((await fetch(`${child.url}/livez`)).status, 200)
-  t.match(lines(child), [
+  t.match(lines(child).filter(({ msg }) => !/^listening on (?!http:\/\/127\.0\.0\.1:)/.test(String(msg))), [
     { level: 40, msg: /^THE DEVELOPMENT LOGIN IS ON/ },
-    { msg: /^listening on / },
+    { msg: /^listening on http:\/\/127.0.0.1:/ },
     { provider: 'rogue', callback_url: `${child.url}/auth/rogue/callback` },
     { provider: 'dev', callback_url: `${child.url}/auth/dev/callback` },
     { msg: 'ready', url: `${child.url}/auth/login`, issuer: child.url }
@@ -324,7 +324,26 @@ t.test('a port of which another program has a part is in use', async t => {
   const PORT = String((squatter.address() as AddressInfo).port)
   const child = run(t, { PORT, DATA_DIR: temporaryFolder(t), SIGNING_ALG: 'ES256' }, { before: localhostIs('127.0.0.1', '127.0.0.2') })
   t.equal(await child.ended, 1)
-  t.match(child.stderr(), /^handstamp cannot start: .*EADDRINUSE.*\n$/)
+  t.match(child.stderr(), /^handstamp cannot start: another program has port \d+ of the address 127\.0\.0\.2: .*EADDRINUSE.*\n$/)
+})
+
+t.test('localhost is both of its addresses, whatever the hosts file says: either in the hands of another program refuses the start', async t => {
+  for (const [taken, listed] of [['::1', '127.0.0.1'], ['127.0.0.1', '::1']] as const) {
+    const squatter = createServer().listen({ port: 0, host: taken, ipv6Only: true })
+    t.teardown(() => squatter.close())
+    await once(squatter, 'listening')
+    const PORT = String((squatter.address() as AddressInfo).port)
+    for (const WORKERS of ['1', '2']) {
+      const env = { PORT, WORKERS, DATA_DIR: temporaryFolder(t), SIGNING_ALG: 'ES256' }
+      const child = run(t, env, { before: localhostIs(listed) })
+      t.equal(await child.ended, 1)
+      t.match(child.stderr(), `handstamp cannot start: another program has port ${PORT} of the address ${taken}: end it, or choose another PORT`)
+    }
+  }
+  const child = await serve(t, {}, { before: localhostIs('127.0.0.1') })
+  for (const host of ['127.0.0.1', '[::1]']) t.equal((await fetch(`http://${host}:${child.port}/livez`)).status, 200)
+  child.process.kill('SIGINT')
+  t.equal(await child.ended, 0)
 })
 
 t.test('a DATA_DIR that cannot be one is told in one line, with exit code 1', async t => {

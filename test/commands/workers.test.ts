@@ -32,7 +32,7 @@ function workersOf ({ process: { pid } }: Child): number[] {
 
 t.test('workers share one port: login, session and sign-out hold across them', async t => {
   const child = await serve(t, { WORKERS: '2', DEV_LOGIN: 'true' })
-  await eventually('two workers are ready', () => child.stdout().split('"msg":"listening on').length === 3)
+  await eventually('two workers are ready', () => child.stdout().split('"msg":"listening on http://127.0.0.1:').length === 3)
   const browser = new Browser(undefined, child.url)
   const signedIn = await devSignIn(browser, 'ada@example.com')
   t.equal(signedIn.status, 303, signedIn.body)
@@ -50,7 +50,7 @@ t.test('workers share one port: login, session and sign-out hold across them', a
 
 t.test('a rate limit holds for all workers together', async t => {
   const child = await serve(t, { WORKERS: '2', DEV_LOGIN: 'true', RATE_LIMIT: '5' })
-  await eventually('two workers are ready', () => child.stdout().split('"msg":"listening on').length === 3)
+  await eventually('two workers are ready', () => child.stdout().split('"msg":"listening on http://127.0.0.1:').length === 3)
   const codes = await Promise.all(Array.from({ length: 12 }, () => status(`${child.url}/auth/dev`)))
   t.same(codes.sort(), [...Array<number>(5).fill(302), ...Array<number>(7).fill(429)])
 })
@@ -59,9 +59,9 @@ t.test('a worker that dies is replaced, and the service goes on', async t => {
   const child = await serve(t, { WORKERS: '2' })
   await eventually('two workers', () => workersOf(child).length === 2)
   const [victim = 0] = workersOf(child)
-  await eventually('both serve', () => child.stdout().split('"msg":"listening on').length === 3)
+  await eventually('both serve', () => child.stdout().split('"msg":"listening on http://127.0.0.1:').length === 3)
   process.kill(victim, 'SIGKILL')
-  await eventually('another one serves', () => child.stdout().split('"msg":"listening on').length === 4)
+  await eventually('another one serves', () => child.stdout().split('"msg":"listening on http://127.0.0.1:').length === 4)
   t.match(child.stdout(), new RegExp(`"pid":${victim}.*a worker ended`))
   t.notOk(workersOf(child).includes(victim))
   for (let time = 0; time < 4; time++) t.equal(await status(`${child.url}/livez`), 200)
@@ -71,7 +71,7 @@ t.test('a worker that dies is replaced, and the service goes on', async t => {
 
 t.test('L24 a second SIGTERM ends all workers at once', async t => {
   const child = await serve(t, { WORKERS: '2' })
-  await eventually('both serve', () => child.stdout().split('"msg":"listening on').length === 3)
+  await eventually('both serve', () => child.stdout().split('"msg":"listening on http://127.0.0.1:').length === 3)
   const workers = workersOf(child)
   for (const pid of workers) process.kill(pid, 'SIGSTOP') // they hear nothing
   child.process.kill('SIGTERM')
@@ -93,7 +93,7 @@ t.test('workers that cannot start end the service, with the reason', async t => 
 
 t.test('workers end with the process that started them', async t => {
   const child = await serve(t, { WORKERS: '2' })
-  await eventually('both serve', () => child.stdout().split('"msg":"listening on').length === 3)
+  await eventually('both serve', () => child.stdout().split('"msg":"listening on http://127.0.0.1:').length === 3)
   const workers = workersOf(child)
   t.equal(workers.length, 2)
   child.process.kill('SIGKILL')
