@@ -45,7 +45,7 @@ let context: SecureContext | undefined
 
 /** The families take turns, beginning with that of the first address (RFC 8305 section 4). */
 function inTurnsOfFamilies (addresses: string[]): string[] {
-  const first = addresses.filter(address => isIP(address) === isIP(addresses[0] ?? ''))
+  const first = addresses.filter(address => isIP(address) === isIP(String(addresses[0])))
   const second = addresses.filter(address => !first.includes(address))
   return first.flatMap((address, index) => [address, ...second.slice(index, index + 1)]).concat(second.slice(first.length))
 }
@@ -85,9 +85,9 @@ async function firstConnected (addresses: string[], port: number, deadline: Dead
 
 /** One error of all that the addresses of a host gave. */
 function together (failures: Error[]): Error {
-  const [first] = failures
-  if (!first || failures.length === 1) return first ?? new Error('there was no address')
-  return Object.assign(new Error(failures.map(({ message }) => message).join('; ')), { code: (first as { code?: unknown }).code })
+  const [first, ...others] = failures
+  if (first && others.length === 0) return first
+  return Object.assign(new Error(failures.map(({ message }) => message).join('; ')), { code: (first as { code?: unknown } | undefined)?.code })
 }
 
 /** Waits for the event; a stream that fails first, or is late, is destroyed. */

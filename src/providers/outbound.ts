@@ -132,8 +132,6 @@ const unreachable = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ENODATA
 /** What went wrong between us and a provider, as a refusal; the cause is for the log alone. */
 export function providerFailure (error: unknown): AuthError {
   if (error instanceof AuthError) return error
-  const { data } = error as { data?: unknown } // where the HTTP client of @fastify/oauth2 has what it met
-  if (data instanceof Error) return providerFailure(data)
   const codes = causes(error).map(cause => String((cause as { code?: unknown }).code))
   if (codes.some(code => slow.has(code))) return new AuthError('provider_timeout', { cause: error })
   if (codes.some(code => unreachable.has(code))) return new AuthError('provider_unavailable', { cause: error })

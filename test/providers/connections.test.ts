@@ -2,11 +2,13 @@ import { once } from 'node:events'
 import http, { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import t from 'tap'
+import { loadConfig } from '../../src/config/config.ts'
 import type { AddressRules } from '../../src/providers/addresses.ts'
 import { Connections, type ProviderAgent, type Requester } from '../../src/providers/connections.ts'
 import { Names } from '../../src/providers/names.ts'
 import type { Teardown } from '../helpers/app.ts'
 import { deafServer } from '../helpers/deaf-server.ts'
+import { proxyServer } from '../helpers/proxy-server.ts'
 import { login, outcome, rogueScene } from '../helpers/rogue-login.ts'
 import { rogueProvider } from '../helpers/rogue-provider.ts'
 
@@ -197,6 +199,21 @@ t.test('a GET is asked again on a new connection where a kept one was closed, a 
   scene.rogue.handlers['/token'] = ({ socket }) => { socket.destroy() }
   t.match((await login(scene)).json(), { status: 503, code: 'provider_unavailable' })
   t.equal(asked(), before + 1)
+})
+
+// A proxy
+
+t.test('what NO_PROXY names is called directly, and all else through the proxy by its name or address', async t => {
+  const { port } = await counted(t, (_request, response) => { response.end('here') })
+  const proxy = await proxyServer(t)
+  const distant = [`far.test:${port}`, `[2606:4700::1111]:${port}`]
+  proxy.hosts = Object.fromEntries(distant.map(host => [host, port]))
+  const { proxying } = loadConfig({ HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`, NO_PROXY: '.near.test' })
+  const connections = connectionsOf(t, { names: leadingTo('127.0.0.1'), proxying })
+  for (const host of [...distant, `idp.near.test:${port}`, `127.0.0.1:${port}`]) {
+    t.equal(await get(`http://${host}/`, connections.agentFor(`http://${host}/`, anywhere)), 'here', host)
+  }
+  t.same(proxy.requests.map(({ authority }) => authority), distant)
 })
 
 // DNS

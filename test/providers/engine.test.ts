@@ -313,6 +313,35 @@ t.test('an issuer may have one place for the tenant, and only a name fits into i
   t.notOk(speaksForTenants('{tenantid}/{tenantid}', 'a/a'))
 })
 
+t.test('what the operator says of signatures and authentication counts where the addresses are known too', async t => {
+  const fake = await fakeProvider(t)
+  const { url: issuer } = fake
+  const endpoints = {
+    authorizationEndpoint: `${issuer}/authorize`,
+    tokenEndpoint: `${issuer}/token`,
+    jwksUri: `${issuer}/jwks`,
+    sendsIssuer: false,
+    tokenAuth: 'post' as const,
+    idTokenAlgs: ['RS256']
+  }
+  const now = Math.floor(Date.now() / 1000)
+  const claims = { iss: issuer, aud: 'id', sub: 'p-1', iat: now, exp: now + 60, nonce: 'n', email: person.email, email_verified: true }
+  fake.answers = { '/jwks': fake.jwks, '/token': { access_token: 'a', token_type: 'Bearer', id_token: fake.idToken(claims) } }
+  const union = oidc({ name: 'Union', issuer, endpoints, scopes: ['openid', 'email'] })
+  const login = async (more: Record<string, string> = {}) => {
+    fake.requests.length = 0
+    const provider = providerOf({ UNION_CLIENT_ID: 'id', UNION_CLIENT_SECRET: 's', ...more }, { union }, Date.now)
+    const { kept } = await provider.authorize('state', 'n', {})
+    return provider.identify({ state: 'state', code: 'c' }, { state: 'state', nonce: 'n', kept })
+  }
+  const isBasic = () => fake.requests.find(({ path }) => path === '/token')?.headers.authorization?.startsWith('Basic ') ?? false
+  t.match((await login()).identity, { subject: 'p-1' })
+  t.equal(isBasic(), false)
+  t.match((await login({ UNION_TOKEN_AUTH: 'basic', UNION_ID_TOKEN_ALG: 'RS256' })).identity, { subject: 'p-1' })
+  t.equal(isBasic(), true)
+  await t.rejects(login({ UNION_ID_TOKEN_ALG: 'ES256' }), { code: 'invalid_id_token' })
+})
+
 t.test('an OpenID membership is asked below the issuer', async t => {
   const fake = await fakeProvider(t)
   const issuer = fake.url
