@@ -69,11 +69,13 @@ export class FlowClaims {
   async outcomeOf ({ state }: Flow, answer: CallbackAnswer): Promise<FlowOutcome | undefined> {
     const claim = await this.#find<Claim>(claimKey(state))
     if (claim?.answer !== digestOf(answer)) return undefined
-    for (const deadline = performance.now() + waitMs; ;) {
-      const outcome = await this.#find<FlowOutcome>(outcomeKey(state))
-      if (outcome || performance.now() > deadline || this.#seconds() > claim.claimedAt + claimantSeconds) return outcome
+    const deadline = performance.now() + waitMs
+    let outcome = await this.#find<FlowOutcome>(outcomeKey(state))
+    while (!outcome && performance.now() <= deadline && this.#seconds() <= claim.claimedAt + claimantSeconds) {
       await delay(pollMs)
+      outcome = await this.#find<FlowOutcome>(outcomeKey(state))
     }
+    return outcome
   }
 
   #seconds (): number {

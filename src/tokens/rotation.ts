@@ -147,12 +147,11 @@ export class Rotation {
   /** Changes what stands beside the refresh token in the store: again from what is there now, if somebody else was faster. */
   async #amend (token: RefreshToken, held: Held, change: (known: SessionRecord) => SessionRecord): Promise<Held> {
     const { store, config } = this.#options
-    for (let known = held; ; known = await this.#current(token)) {
-      const record = change(known.record)
-      if (record === known.record) return known
-      const text = sessionText(record)
-      if (await store.replace(keyOf(token), known.text, text, expiryOf(record, config))) return { text, record }
-    }
+    const record = change(held.record)
+    if (record === held.record) return held
+    const text = sessionText(record)
+    const isStored = await store.replace(keyOf(token), held.text, text, expiryOf(record, config))
+    return isStored ? { text, record } : this.#amend(token, await this.#current(token), change)
   }
 
   /** @throws AuthError where it has ended meanwhile */

@@ -256,3 +256,26 @@ t.test('the back button after an OAuth 1.0a login goes on, too', async t => {
   t.ok(copy.cookies.has('handstamp'))
   t.equal(fake.requests.filter(({ path }) => path === '/token').length, 1)
 })
+
+t.test('R4 the same callback once more, where the session went on since, goes to where the login was going', async t => {
+  const scene = await rogueScene(t)
+  const address = await callbackOf(scene, { path: '/auth/rogue?return_to=/page' })
+  const slow = copyOf(scene) // its answer about the flow is still on the way
+  t.equal((await visit(scene.browser, address, html)).headers['location'], '/page')
+  await scene.browser.visit('/auth/refresh', { method: 'POST', json: {} })
+  for (const [name, value] of scene.browser.cookies) if (/^handstamp(-refresh)?$/.test(name)) slow.cookies.set(name, value)
+  const again = await visit(slow, address, html)
+  t.same([again.status, again.headers['location']], [303, '/page'])
+  t.equal(started(scene), 1)
+})
+
+t.test('a callback of a while ago leads to the sign-in page, without a target that no small proxy would let through', async t => {
+  const scene = await rogueScene(t)
+  for (const [returnTo, page] of [['/page', '/auth/login?return_to=%2Fpage'], [`/${'~'.repeat(1_900)}`, '/auth/login']]) {
+    const address = await callbackOf(scene, { path: `/auth/rogue?return_to=${returnTo}` })
+    await visit(scene.browser, address, html)
+    scene.travel(11 * 60)
+    const back = await visit(scene.browser, address, html)
+    t.same([back.status, back.headers['location']], [303, page])
+  }
+})
