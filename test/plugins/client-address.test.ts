@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
 import { addressBucket, canonicalAddress, clientOf, trustOf } from '../../src/plugins/client-address.ts'
-import { audited, buildTestApp } from '../helpers/app.ts'
+import { audited, buildTestApp, temporaryFolder } from '../helpers/app.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
 
 t.test('R71 an address is written once, whatever ports, brackets and zones it comes with', async t => {
@@ -110,4 +113,17 @@ t.test('R77 the audit names the client that a proxy forwards, not its port nor i
   const { app, url, log } = await buildTestApp(t, { TRUST_PROXY: 'loopback' })
   await devSignIn(new Browser(app, url), 'ada@example.com', { headers: { 'x-forwarded-for': '[2001:DB8::7]:5000' } })
   t.match(audited(log()).at(-1), { audit: 'login_succeeded', ip: '2001:db8::7' })
+})
+
+t.test('R71 a caller without an address, as on a Unix socket, is one client, whatever it forwards', async t => {
+  const { app } = await buildTestApp(t, { RATE_LIMIT: '3', TRUST_PROXY: 'loopback' })
+  const socketPath = join(temporaryFolder(t), 'socket')
+  await app.listen({ path: socketPath })
+  const start = async (forwarded: string) => {
+    const asking = request({ socketPath, path: '/auth/dev', headers: { 'x-forwarded-for': forwarded, host: 'localhost' }, agent: false }).end()
+    const [answer] = await once(asking, 'response') as [IncomingMessage]
+    return answer.resume().statusCode
+  }
+  for (let host = 1; host <= 3; host++) t.equal(await start(`203.0.113.${host}`), 302)
+  t.equal(await start('203.0.113.4'), 429)
 })

@@ -3,7 +3,7 @@ import { Agent, createServer, request, type RequestListener, type ServerResponse
 import { connect, type AddressInfo } from 'node:net'
 import t from 'tap'
 import { Drain } from '../../src/plugins/drain.ts'
-import type { Teardown } from '../helpers/app.ts'
+import { buildTestApp, type Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
 
 /** A server that can be drained. It answers `/readyz` as the service does. */
@@ -79,6 +79,21 @@ t.test('L23 a load balancer that asks for readiness hears three times that it sh
   await new Promise(resolve => setTimeout(resolve, 1_500))
   t.notOk(run.isOver)
   t.equal(await ask('/readyz'), 503)
+  await drained
+})
+
+t.test('L23 a request that comes while the listeners close waits for that, and is served', async t => {
+  const drain = new Drain()
+  const { app } = await buildTestApp(t, {}, {}, { drain })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const silent = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
+  await once(app.server, 'connection')
+  const drained = drain.run(0)
+  t.ok(drain.held)
+  t.equal((await app.inject('/livez')).statusCode, 200)
+  t.notOk(app.server.listening)
+  t.notOk(drain.held)
+  silent.destroy()
   await drained
 })
 
