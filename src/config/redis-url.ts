@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { hostInUrl } from './values.ts'
 
 /** Where one Redis is and who we are there. */
 export interface RedisAddress {
@@ -57,7 +58,7 @@ function location (text: string): { host: string, port: number } {
   const [, inBrackets, name, port = ''] = /^(?:\[([^\]]*)\]|([^:[\]]*))(:.*)?$/s.exec(text) ?? []
   const host = inBrackets?.replace('%25', '%') ?? name
   if (host === '' && !port.includes(':', 1)) throw new Error('names no host')
-  if (inBrackets !== undefined ? isIP(host ?? '') !== 6 : !/^[\w.-]+$/.test(name ?? '')) {
+  if (inBrackets !== undefined ? isIP(String(host)) !== 6 : !/^[\w.-]+$/.test(name ?? '')) {
     throw new Error('has no usable host: a host name, an IPv4 address, or an IPv6 address in brackets such as [::1]')
   }
   if (port === '') return { host: String(host), port: 6379 }
@@ -75,4 +76,4 @@ function database (tail: string): number {
 }
 
 /** For messages: without user and password. */
-export const redisPlace = ({ host, port }: RedisAddress): string => `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+export const redisPlace = ({ host, port }: RedisAddress): string => `${hostInUrl(host)}:${port}`

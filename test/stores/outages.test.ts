@@ -12,9 +12,11 @@ t.test('an outage is told once, and how long it was is known for a minute', asyn
   outages.begin(new Error('still away'))
   now += 9
   t.equal(outages.secondsAway(0), 10, 'the first to wait has waited a while')
+  const reason = new Error('away, and this is why')
+  outages.begin(reason, { reason: true })
   outages.end()
   outages.end()
-  t.same(told, [problem, undefined])
+  t.same(told, [problem, reason, undefined], 'what is found out meanwhile is told too')
   now += 30
   t.equal(outages.secondsAway(0), 10)
   t.equal(outages.secondsAway(1_005), 4)
