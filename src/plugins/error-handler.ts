@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ownWords } from '../config/values.ts'
 import { AuthError, type RefusalCode } from '../errors.ts'
-import { errorPage } from '../pages/error.ts'
+import { errorPage, signInAgain, type Step } from '../pages/error.ts'
 import { pageHeaders } from '../pages/layout.ts'
 import { StoreError } from '../stores/store.ts'
 import { peerAddress } from './client-address.ts'
@@ -59,7 +59,7 @@ export function problem (refusal: AuthError, requestId: string) {
 const acceptBytes = 1_024
 
 /** Whether the caller is a browser that shows pages: text/html named, and not ranked below JSON. */
-export function wantsPage ({ headers: { accept = '' } }: FastifyRequest): boolean {
+export function wantsPage ({ headers: { accept = '' } }: { headers: { accept?: string | undefined } }): boolean {
   const types = accept.slice(0, acceptBytes).split(',')
   const quality = (type: string) => {
     const entry = types.map(part => part.trim().toLowerCase()).find(part => part === type || part.startsWith(`${type};`))
@@ -75,14 +75,29 @@ export function wantsPage ({ headers: { accept = '' } }: FastifyRequest): boolea
 export const wantsJson = (request: FastifyRequest): boolean =>
   !wantsPage(request) && /(^|[\s,])application\/json\b/i.test((request.headers.accept ?? '').slice(0, acceptBytes))
 
-/** Answers a refusal in place: a page for a person where people come, problem+json for anyone else. */
-export function refuse (request: FastifyRequest, reply: FastifyReply, refusal: AuthError, goOn = '/auth/login') {
+/** How a refusal looks for a person, and the foreign origin that a form of that page leads on to. */
+export interface Shown {
+  page: (requestId: string) => string
+  formTarget?: string | undefined
+}
+
+/** A page with ways to go on. */
+export const withSteps = (refusal: AuthError, steps: Step[]): Shown => ({ page: requestId => errorPage(refusal, requestId, steps) })
+
+/**
+ * Answers a refusal in place: a page for a person where people come, problem+json for anyone else, and for everyone where
+ * `shown` says so.
+ */
+export function refuse (
+  request: FastifyRequest, reply: FastifyReply, refusal: AuthError, shown: Shown | 'problem' = withSteps(refusal, [signInAgain])
+) {
   reply.code(refusal.statusCode)
   if (refusal.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds)
   if (refusal.statusCode === 401) reply.header('www-authenticate', wwwAuthenticate(refusal))
   logRefusal(request, reply, refusal.code, refusal.cause ?? refusal)
-  if (request.routeOptions.config.page && wantsPage(request)) {
-    return reply.headers(pageHeaders()).send(errorPage(refusal, request.id, goOn))
+  // People come to pages, and to addresses where there is nothing.
+  if (shown !== 'problem' && (request.routeOptions.config.page || request.is404) && wantsPage(request)) {
+    return reply.headers(pageHeaders(shown.formTarget)).send(shown.page(request.id))
   }
   const detail = (isUnsigned(refusal) && otherSiteDetail(request)) || refusal.detail
   return reply.header('content-type', 'application/problem+json').send(JSON.stringify({ ...problem(refusal, request.id), detail }))
@@ -93,12 +108,16 @@ const wwwAuthenticate = (refusal: AuthError): string => isUnsigned(refusal) ? 'B
 
 const isUnsigned = ({ code }: AuthError): boolean => code === 'not_signed_in' || code === 'invalid_refresh_token'
 
+/** The refusal that an error of a route is answered with. A body that is still arriving is not waited for. */
+export function refusalAt (request: FastifyRequest, reply: FastifyReply, error: unknown): AuthError {
+  const isStillArriving = (error as FastifyError).code === 'FST_ERR_HANDLER_TIMEOUT' && !request.raw.complete
+  if (!isStillArriving) return refusalOf(error)
+  reply.header('connection', 'close')
+  return new AuthError('request_timeout', { cause: error })
+}
+
 export function handleErrors (app: FastifyInstance): void {
-  app.setErrorHandler((error, request, reply) => {
-    const isStillArriving = (error as FastifyError).code === 'FST_ERR_HANDLER_TIMEOUT' && !request.raw.complete
-    if (isStillArriving) return refuse(request, reply.header('connection', 'close'), new AuthError('request_timeout', { cause: error }))
-    return refuse(request, reply, refusalOf(error))
-  })
+  app.setErrorHandler((error, request, reply) => refuse(request, reply, refusalAt(request, reply, error)))
 }
 
 const notOurs = `(?!(?:${[...ownWords].join('|')})(?:/|$))`
@@ -135,7 +154,7 @@ function patternOf (url: string): RegExp {
 
 /** Requests that never become one: too large, too slow, not HTTP. Written by hand, as there is no reply yet. */
 export function clientErrorHandler (headers: Record<string, string>, log: (facts: { status: number, code: string, ip: string }) => void) {
-  return (error: NodeJS.ErrnoException, socket: Socket & { _httpMessage?: ServerResponse }): void => {
+  return (error: NodeJS.ErrnoException & { rawPacket?: unknown }, socket: Socket & { _httpMessage?: ServerResponse }): void => {
     if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy()
       return
@@ -145,13 +164,25 @@ export function clientErrorHandler (headers: Record<string, string>, log: (facts
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'invalid_request'
     const refusal = new AuthError(code)
     log({ status: refusal.statusCode, code, ip: peerAddress(socket) })
-    const body = JSON.stringify(problem(refusal, 'none'))
+    const isPage = code === 'headers_too_large' && isOfBrowser(error)
+    const body = isPage ? errorPage(refusal, 'none', [signInAgain]) : JSON.stringify(problem(refusal, 'none'))
     const lines = Object.entries({
       ...headers,
-      'content-type': 'application/problem+json',
+      ...(isPage ? pageHeaders() : { 'content-type': 'application/problem+json' }),
       'content-length': Buffer.byteLength(body),
       connection: 'close'
     }).map(([name, value]) => `${name}: ${value}`)
     socket.end(`HTTP/1.1 ${refusal.statusCode} ${STATUS_CODES[refusal.statusCode]}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
   }
+}
+
+/**
+ * Whether a browser that shows pages sent what became no request, by the bytes that came last. In the middle of its headers
+ * they do not say: it is a browser's cookies then that have grown too long.
+ */
+function isOfBrowser ({ rawPacket }: { rawPacket?: unknown }): boolean {
+  const text = Buffer.isBuffer(rawPacket) ? rawPacket.toString('latin1') : ''
+  const [, accept] = /\r\naccept:([^\r]*)/i.exec(text) ?? []
+  if (accept === undefined) return !/^[A-Z]+ \S+ HTTP\/1/.test(text)
+  return wantsPage({ headers: { accept: accept.trim() } })
 }

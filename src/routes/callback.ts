@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
 import { AuthError } from '../errors.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
@@ -8,15 +8,15 @@ import type { Flow } from '../login/flow.ts'
 import type { FlowClaims } from '../login/flow-claims.ts'
 import type { Memberships } from '../login/memberships.ts'
 import { maxSealedLength, type PostedAnswers } from '../login/posted-answer.ts'
-import { withError, withReturnTo } from '../login/return-to.ts'
-import { refusalOf, refuse, wantsJson } from '../plugins/error-handler.ts'
+import { withError } from '../login/return-to.ts'
+import { refusalAt, refusalOf, refuse, wantsJson, withSteps } from '../plugins/error-handler.ts'
 import { audit } from '../plugins/log.ts'
 import { counted } from '../plugins/request-limits.ts'
 import type { CallbackAnswer, Provider } from '../providers/provider.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { RefreshedSession } from '../tokens/session.ts'
 import { arrivals, type ArrivalOptions, type Begun } from './arrival.ts'
-import { providerOf, providerParams } from './login.ts'
+import { providerOf, providerParams, stepsTo } from './login.ts'
 import { refuseUnlessNavigation } from './navigation.ts'
 import { orEnd } from './refresh-session.ts'
 import type { RoutePlugin } from './route-plugin.ts'
@@ -80,7 +80,9 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
   const { flows, claims, providers, sessions, accessTokens } = options
   const { redirect, signIn, wayOn } = arrivals(options)
 
-  app.get('/:provider/callback', { schema: callbackSchema, config: { page: true, ...counted('callbacks') } }, async (request, reply) => {
+  const config = { page: true, ...counted('callbacks') }
+
+  app.get('/:provider/callback', { schema: callbackSchema, config, errorHandler: refuseCallback }, async (request, reply) => {
     refuseUnlessNavigation(request)
     const provider = providerOf(request.params.provider, providers)
     const { state } = request.query
@@ -157,16 +159,25 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
     return stop(request, reply, provider, new AuthError('flow_already_used'), flow.returnTo)
   }
 
+  /** What comes of no flow: too many requests, a malformed address, a service that stops. */
+  function refuseCallback (error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+    const { state } = request.query as { state?: unknown }
+    const flow = typeof state === 'string' ? flows.peek(request, state) : undefined
+    const refusal = refusalAt(request, reply, error)
+    const provider = providers.get((request.params as { provider: string }).provider)
+    return refuse(request, reply, refusal, withSteps(refusal, stepsTo(provider, flow?.returnTo, refusal)))
+  }
+
   /** A callback that no flow waits for, or none any more: the person may start again. */
-  function stop (request: FastifyRequest, reply: FastifyReply, { id }: Provider, refusal: AuthError, returnTo?: string) {
-    auditFailure(request, id, refusal)
-    return refuse(request, reply, refusal, withReturnTo(`/auth/${id}`, returnTo))
+  function stop (request: FastifyRequest, reply: FastifyReply, provider: Provider, refusal: AuthError, returnTo?: string) {
+    auditFailure(request, provider.id, refusal)
+    return refuse(request, reply, refusal, withSteps(refusal, stepsTo(provider, returnTo, refusal)))
   }
 
   /** A failed login goes back to where it was started from, with our own words. */
   function sendBack (request: FastifyRequest, reply: FastifyReply, provider: Provider, flow: Flow, refusal: AuthError) {
     flows.end(reply, flow)
-    if (flow.returnTo === undefined) return refuse(request, reply, refusal, `/auth/${provider.id}`)
+    if (flow.returnTo === undefined) return refuse(request, reply, refusal, withSteps(refusal, stepsTo(provider, undefined, refusal)))
     request.log.info({ code: refusal.code, err: refusal.cause }, 'login refused')
     const error = { error: oauthError(refusal), error_description: refusal.detail, error_code: refusal.code }
     return redirect(reply, provider, withError(flow.returnTo, error))

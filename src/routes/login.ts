@@ -1,8 +1,10 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { ownWords } from '../config/values.ts'
-import { AuthError } from '../errors.ts'
+import { AuthError, isOfThisAccount } from '../errors.ts'
 import type { Flows } from '../login/flow.ts'
-import { loadReturnTo, returnToOf, type ReturnToRules } from '../login/return-to.ts'
+import { loadReturnTo, returnToOf, withReturnTo, type ReturnToRules } from '../login/return-to.ts'
+import { signInAgain, type Step } from '../pages/error.ts'
+import { refusalAt, refuse, withSteps } from '../plugins/error-handler.ts'
 import { counted } from '../plugins/request-limits.ts'
 import type { PassedOn, Provider } from '../providers/provider.ts'
 import { refuseUnlessLeaving } from './navigation.ts'
@@ -53,7 +55,9 @@ const startSchema = {
 
 /** From "sign in" to the provider. */
 const login: RoutePlugin<LoginOptions> = async (app, { providers, returnTo: rules, flows }) => {
-  app.get('/:provider', { schema: startSchema, config: { page: true, neverLate: true, ...counted('starts') } }, async (request, reply) => {
+  const config = { page: true, neverLate: true, ...counted('starts') }
+
+  app.get('/:provider', { schema: startSchema, config, errorHandler: refuseStart }, async (request, reply) => {
     if (ownWords.has(request.params.provider)) return reply.callNotFound() // or another method's: POST /auth/refresh
     const provider = providerOf(request.params.provider, providers)
     refuseUnlessLeaving(request)
@@ -65,6 +69,15 @@ const login: RoutePlugin<LoginOptions> = async (app, { providers, returnTo: rule
     flows.keep(request, reply, { provider: provider.id, state, nonce, kept, ...(returnTo && { returnTo }) })
     reply.redirect(url, 302) // returned, Fastify would wait for it, as a reply is thenable
   })
+
+  /** Whatever it fails by, the person may try again and still ends where they wanted to. */
+  function refuseStart (error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+    const { return_to: wanted } = request.query as { return_to?: unknown }
+    const provider = providers.get((request.params as { provider: string }).provider)
+    const refusal = refusalAt(request, reply, error)
+    const returnTo = typeof wanted === 'string' ? loadReturnTo(wanted, rules) : undefined
+    return refuse(request, reply, refusal, withSteps(refusal, stepsTo(provider, returnTo, refusal)))
+  }
 
   function whatToPassOn ({ query, headers }: FastifyRequest, { selectsAccount }: Provider): PassedOn {
     const given = query as PassedOn
@@ -82,6 +95,16 @@ const login: RoutePlugin<LoginOptions> = async (app, { providers, returnTo: rule
     if (referer === undefined) return true
     return URL.canParse(referer) && loadReturnTo(`${new URL(referer).origin}/`, rules) !== undefined
   }
+}
+
+/** The ways to go on from a login that failed: the same again, with another account where that may help, or by another provider. */
+export function stepsTo (provider: Provider | undefined, returnTo: string | undefined, { code }: AuthError): Step[] {
+  const others = { label: 'Other ways to sign in', href: withReturnTo(signInAgain.href, returnTo) }
+  if (!provider || code === 'invalid_return_to') return [{ ...others, label: signInAgain.label }]
+  const { id, selectsAccount } = provider
+  const start = (label: string, more?: Record<string, string>): Step => ({ label, href: withReturnTo(`/auth/${id}`, returnTo, more) })
+  if (selectsAccount && isOfThisAccount(code)) return [start('Use another account', { prompt: 'select_account' }), others]
+  return [start(signInAgain.label), others]
 }
 
 /** Whether a provider shows a person something for this prompt (OpenID Connect Core section 3.1.2.1). `none` and words of no meaning do not. */

@@ -1,8 +1,9 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
-import { returnToOf, type ReturnToRules } from '../login/return-to.ts'
+import { foreignOrigin, loadReturnTo, returnToOf, type ReturnToRules } from '../login/return-to.ts'
+import { signOutErrorPage } from '../pages/error.ts'
 import { isForm } from '../plugins/bodies.ts'
-import { wantsPage } from '../plugins/error-handler.ts'
+import { refusalAt, refuse, wantsPage } from '../plugins/error-handler.ts'
 import { audit } from '../plugins/log.ts'
 import { counted } from '../plugins/request-limits.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
@@ -102,7 +103,9 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, returnTo: r
     return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(tokenResponse(issued)))
   })
 
-  app.post('/logout', { schema: logoutSchema, config: counted('tokens') }, async (request, reply) => {
+  const logoutConfig = { page: true, ...counted('tokens') }
+
+  app.post('/logout', { schema: logoutSchema, config: logoutConfig, errorHandler: refuseSignOut }, async (request, reply) => {
     const { everywhere, return_to: wanted } = request.body ?? {}
     const byBearer = /^bearer\s/i.test(request.headers.authorization ?? '') &&
       cookies.read(request) === undefined && cookies.readRefresh(request) === undefined
@@ -115,6 +118,19 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, returnTo: r
     cookies.clear(reply)
     return waitsForPage(request) ? reply.redirect(returnTo, 303) : reply.code(204).send()
   })
+
+  /** Whoever pressed a button must not think that they are signed out. */
+  function refuseSignOut (error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+    const { everywhere, return_to: wanted } = (request.body ?? {}) as { everywhere?: unknown, return_to?: unknown }
+    const refusal = refusalAt(request, reply, error)
+    if (!waitsForPage(request)) return refuse(request, reply, refusal, 'problem')
+    const returnTo = typeof wanted === 'string' ? loadReturnTo(wanted, rules) : undefined
+    const fields = { ...(everywhere === 'true' && { everywhere }), ...(returnTo !== undefined && { return_to: returnTo }) }
+    return refuse(request, reply, refusal, {
+      page: requestId => signOutErrorPage(refusal, requestId, fields),
+      formTarget: foreignOrigin(returnTo ?? '/')
+    })
+  }
 }
 
 /** Whether a person's browser waits for a page: a script that posts a form gets a plain answer, as a redirect is of no use to it. */

@@ -1,12 +1,13 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError, isOfThisAccount } from '../errors.ts'
 import type { Flows } from '../login/flow.ts'
 import type { FlowClaims } from '../login/flow-claims.ts'
-import { returnToOf, withError, withReturnTo, type ReturnToRules } from '../login/return-to.ts'
+import { loadReturnTo, returnToOf, withError, withReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import { accountPage } from '../pages/account.ts'
 import { pageHeaders } from '../pages/layout.ts'
 import { reloadHeaders, reloadPage } from '../pages/reload.ts'
 import { signInPage } from '../pages/sign-in.ts'
+import { refusalAt, refuse, withSteps } from '../plugins/error-handler.ts'
 import { counted } from '../plugins/request-limits.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
@@ -14,6 +15,7 @@ import type { SessionPage } from '../tokens/sessions.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
 import { detour, locationBytes } from './arrival.ts'
 import { headerRoom } from './header-room.ts'
+import { stepsTo } from './login.ts'
 import { isAhead } from './navigation.ts'
 import { refreshSession, type RefreshOptions } from './refresh-session.ts'
 import type { RoutePlugin } from './route-plugin.ts'
@@ -82,7 +84,7 @@ const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: ru
   const hasRefreshToken = (request: FastifyRequest) => cookies.readRefresh(request) !== undefined
   const loginConfig = { page: true, ...counted('tokens'), countsIf: hasRefreshToken }
 
-  app.get('/login', { schema: signInSchema, exposeHeadRoute: true, config: loginConfig }, async (request, reply) => {
+  app.get('/login', { schema: signInSchema, exposeHeadRoute: true, config: loginConfig, errorHandler: refuseSignIn }, async (request, reply) => {
     const returnTo = returnToOf(request.query.return_to, rules)
     const { error_code: code = '' } = request.query
     reply.header('vary', 'Cookie, Sec-Fetch-Site')
@@ -115,6 +117,14 @@ const signIn: RoutePlugin<SignInOptions> = async (app, { providers, returnTo: ru
     reply.headers(pageHeaders()).header('vary', 'Cookie, Sec-Fetch-Site')
     return reply.send(accountPage(signedIn, providers.get(signedIn.provider)?.name, live, code))
   })
+
+  /** The person may try again, and still ends where they wanted to. */
+  function refuseSignIn (error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+    const { return_to: wanted } = request.query as { return_to?: unknown }
+    const refusal = refusalAt(request, reply, error)
+    const returnTo = typeof wanted === 'string' ? loadReturnTo(wanted, rules) : undefined
+    return refuse(request, reply, refusal, withSteps(refusal, stepsTo(undefined, returnTo, refusal)))
+  }
 
   /** On to the target, where the answer has room for it. What went wrong before is told by our own page alone. */
   async function goOn (reply: FastifyReply, returnTo: string, code: string) {

@@ -240,7 +240,7 @@ t.test('R44 logout goes nowhere else', async t => {
   const { browser } = await scene(t, allowing)
   for (const target of ['https://evil.test', '//evil.test', '/\\evil.test', 'javascript:alert(1)', `${app1}.evil.test`, '/auth/logout', '', ' ',
     '/a/..//evil.test']) {
-    const answer = await browser.visit('/auth/logout', { method: 'POST', form: { return_to: target } })
+    const answer = await browser.visit('/auth/logout', { method: 'POST', form: { return_to: target }, headers: json })
     t.equal(answer.status, 400, target)
     t.equal(answer.json().code, 'invalid_return_to')
     t.notOk(answer.headers['location'])
