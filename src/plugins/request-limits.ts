@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { AuthError } from '../errors.ts'
 import { addressBucket, clientAddress } from './client-address.ts'
 
@@ -66,7 +66,9 @@ export function rateLimits (app: FastifyInstance, perMinute: number, countReques
   app.addHook('onRoute', route => {
     const { rateGroup: group, countsIf } = route.config ?? {}
     if (!group) return
-    route.onRequest = [...[route.onRequest ?? []].flat(), (request, _reply, done) => {
+    // A refused form must keep what it was to do: see the sign-out's page.
+    const hook = [route.method].flat().includes('POST') ? 'preValidation' : 'onRequest'
+    route[hook] = [(request: FastifyRequest, _reply: unknown, done: HookHandlerDoneFunction) => {
       if (countsIf && !countsIf(request)) return done()
       const judge = ({ count, secondsLeft }: RequestCount): void => {
         done(count > perMinute ? new AuthError('rate_limited', { retryAfterSeconds: secondsLeft }) : undefined)
@@ -74,7 +76,7 @@ export function rateLimits (app: FastifyInstance, perMinute: number, countReques
       const counted = countRequest(group, addressBucket(clientAddress(request)))
       if (counted instanceof Promise) counted.then(judge, done)
       else judge(counted)
-    }]
+    }, ...[route[hook] ?? []].flat()]
   })
 }
 

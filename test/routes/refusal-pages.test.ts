@@ -94,11 +94,12 @@ t.test('R69 a browser whose cookies have grown too long gets a page, and a progr
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     let text = ''
     socket.setEncoding('latin1').on('data', (chunk: string) => { text += chunk }).on('error', () => {})
+    const closed = once(socket, 'close')
     for (const piece of pieces) {
       socket.write(piece)
       await setTimeout(20)
     }
-    await once(socket, 'close')
+    await closed
     return text
   }
   const head = 'GET /auth/login HTTP/1.1\r\nHost: localhost\r\n'
