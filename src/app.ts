@@ -14,11 +14,11 @@ import { FlowClaims } from './login/flow-claims.ts'
 import { Memberships } from './login/memberships.ts'
 import { PostedAnswers } from './login/posted-answer.ts'
 import { readBodies } from './plugins/bodies.ts'
-import { knowClients } from './plugins/client-address.ts'
+import { clientAddress, knowClients } from './plugins/client-address.ts'
 import { watchClock } from './plugins/clock-alarm.ts'
 import { connectionTimeoutMs, Drain, serverOptions } from './plugins/drain.ts'
 import { allowOrigins } from './plugins/cors.ts'
-import { clientErrorHandler, handleErrors, refuseUnknown } from './plugins/error-handler.ts'
+import { clientErrorHandler, handleErrors, refusalOf, refuseUnknown } from './plugins/error-handler.ts'
 import { auditService, logRequests, logSerializers, logUnread, readinessLog, storeLog } from './plugins/log.ts'
 import { describeApi } from './plugins/openapi.ts'
 import { warnOfOtherSites } from './plugins/other-site.ts'
@@ -82,7 +82,10 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: clientErrorHandler(headers, facts => logUnread(app.log, facts)),
-    frameworkErrors: (error, request, reply) => { app.errorHandler(error, request as never, reply.headers(headers) as never) }
+    frameworkErrors: (error, request, reply) => {
+      app.errorHandler(error, request as never, reply.headers(headers) as never)
+      logUnread(app.log, { status: reply.statusCode, code: refusalOf(error).code, ip: clientAddress(request as never) })
+    }
   })
   app.setSerializerCompiler(() => data => JSON.stringify(data))
   await app.register(cookie, { hook: false }) // login/sent-cookies.ts looks for the few of ours, where they are needed

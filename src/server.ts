@@ -51,7 +51,7 @@ if (command) {
 }
 
 async function start (command: Command): Promise<number | undefined> {
-  const place = envFileOf(process.argv[1] ?? '')
+  const place = envFileOf(String(process.argv[1]))
   try {
     const { env, remarks } = withEnvFile(inherited, place)
     if (!isWorker) for (const remark of remarks) process.stderr.write(`handstamp: ${place}: ${remark}\n`)

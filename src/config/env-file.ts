@@ -27,7 +27,7 @@ interface Setting {
 function settingsOf (text: string): { settings: Setting[], strays: number[] } {
   const settings: Setting[] = []
   const blanked = text.replace(setting, (whole: string, name: string, double?: string, single?: string, back?: string, bare?: string, comment?: string) => {
-    const value = double?.replace(/\\([nr"])/g, (_, letter: string) => ({ n: '\n', r: '\r' })[letter] ?? letter) ?? single ?? back ?? bare ?? ''
+    const value = double?.replace(/\\([nr"])/g, (_, letter: string) => ({ n: '\n', r: '\r' })[letter] ?? letter) ?? single ?? back ?? String(bare)
     settings.push({ name, value, hasSign: bare?.includes('#') ?? false, hasComment: Boolean(bare && comment) })
     return whole.replace(/[^\n]/g, '')
   })
@@ -96,7 +96,7 @@ function textOf (path: string): string | undefined {
   try {
     return decoded(readFileSync(path)).replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n')
   } catch (error) {
-    if (['ENOENT', 'EISDIR', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    if (['ENOENT', 'EISDIR', 'ENOTDIR'].includes(String((error as NodeJS.ErrnoException).code))) return undefined
     throw new Error(error instanceof TypeError ? 'it is neither UTF-8 nor UTF-16 text' : 'it cannot be read', { cause: error })
   }
 }

@@ -65,6 +65,6 @@ function keepToUs (file: number): void {
   try {
     fchmodSync(file, 0o600)
   } catch (error) {
-    if (!['EPERM', 'ENOSYS', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    if (!['EPERM', 'ENOSYS', 'ENOTSUP'].includes(String((error as NodeJS.ErrnoException).code))) throw error
   }
 }

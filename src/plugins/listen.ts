@@ -40,12 +40,13 @@ async function addressesOf (host: string): Promise<string[]> {
   return [...new Set(['127.0.0.1', ...others, '::1'])]
 }
 
-const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? ''
+const codeOf = (error: unknown): string => String((error as NodeJS.ErrnoException).code)
 
 /** The machine does not have the address: a hosts file may name ::1 where IPv6 is off. */
 const isAbsent = (error: unknown): boolean => ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(codeOf(error))
 
 function explained (error: unknown, address: string, port: number): unknown {
+  if (isAbsent(error)) return new Error(`this machine does not have the address ${address}: see HOST`, { cause: error })
   if (codeOf(error) !== 'EADDRINUSE') return error
   return new Error(`another program has port ${port} of the address ${address}: end it, or choose another PORT`, { cause: error })
 }

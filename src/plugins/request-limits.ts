@@ -19,6 +19,8 @@ declare module 'fastify' {
     neverLate?: boolean
     /** Counted with all routes of this group. */
     rateGroup?: RateGroup
+    /** The refusal's page keeps what the form was to do, so the body is read first. */
+    countsOnceRead?: boolean
     /** Counts only requests that say yes. */
     countsIf?: (request: FastifyRequest) => boolean
   }
@@ -66,9 +68,8 @@ export function rateLimits (app: FastifyInstance, perMinute: number, countReques
   app.addHook('onRoute', route => {
     const { rateGroup: group, countsIf } = route.config ?? {}
     if (!group) return
-    // A refused form must keep what it was to do: see the sign-out's page.
-    const hook = [route.method].flat().includes('POST') ? 'preValidation' : 'onRequest'
-    route[hook] = [(request: FastifyRequest, _reply: unknown, done: HookHandlerDoneFunction) => {
+    const hook = route.config?.countsOnceRead ? 'preValidation' : 'onRequest'
+    route[hook] = [...[route[hook] ?? []].flat(), (request: FastifyRequest, _reply: unknown, done: HookHandlerDoneFunction) => {
       if (countsIf && !countsIf(request)) return done()
       const judge = ({ count, secondsLeft }: RequestCount): void => {
         done(count > perMinute ? new AuthError('rate_limited', { retryAfterSeconds: secondsLeft }) : undefined)
@@ -76,7 +77,7 @@ export function rateLimits (app: FastifyInstance, perMinute: number, countReques
       const counted = countRequest(group, addressBucket(clientAddress(request)))
       if (counted instanceof Promise) counted.then(judge, done)
       else judge(counted)
-    }, ...[route[hook] ?? []].flat()]
+    }]
   })
 }
 

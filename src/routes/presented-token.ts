@@ -19,7 +19,6 @@ export interface Presented {
 export function presentedToken (request: FastifyRequest, cookies: SessionCookies, verifier: TokenVerifier): Presented {
   const cookie = cookies.read(request)
   const bearer = bearerToken(request)
-  if (cookie === undefined && bearer === undefined) throw new AuthError('not_signed_in')
   if (cookie !== undefined && bearer !== undefined && cookie !== bearer) {
     const [held, shown] = [issuedClaims(cookie, verifier), issuedClaims(bearer, verifier)]
     if (held === undefined || held.sid !== shown?.sid) {
@@ -28,7 +27,9 @@ export function presentedToken (request: FastifyRequest, cookies: SessionCookies
     const claims = verifier.claimsOf(cookie)
     if (claims && !verifier.claimsOf(bearer)) return { claims, by: 'cookie' }
   }
-  return bearer === undefined ? { claims: verifier.verify(cookie ?? ''), by: 'cookie' } : { claims: verifier.verify(bearer), by: 'bearer' }
+  if (bearer !== undefined) return { claims: verifier.verify(bearer), by: 'bearer' }
+  if (cookie !== undefined) return { claims: verifier.verify(cookie), by: 'cookie' }
+  throw new AuthError('not_signed_in')
 }
 
 /** Whose token it is, though it may have expired: undefined for one that we did not issue. */

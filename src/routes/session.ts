@@ -103,7 +103,7 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, returnTo: r
     return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(tokenResponse(issued)))
   })
 
-  const logoutConfig = { page: true, ...counted('tokens') }
+  const logoutConfig = { page: true, ...counted('tokens'), countsOnceRead: true }
 
   app.post('/logout', { schema: logoutSchema, config: logoutConfig, errorHandler: refuseSignOut }, async (request, reply) => {
     const { everywhere, return_to: wanted } = request.body ?? {}

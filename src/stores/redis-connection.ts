@@ -31,6 +31,7 @@ export class RedisConnection {
   /** The first connection is there and is good. */
   #isOpen = false
   #unanswered = 0
+  #isLeaving = false
   #turn: Promise<void> | undefined
   #reconnections = 0
   readonly #clock: Clock
@@ -69,6 +70,7 @@ export class RedisConnection {
     for (const [name, { keys, lua }] of Object.entries(scripts)) redis.defineCommand(name, { numberOfKeys: keys, lua })
     const connection = new RedisConnection(redis as Redis & Scripted, address, clock, watcher)
     redis.on('error', (error: Error) => connection.#noteProblem(error))
+    redis.on('close', () => { connection.#isLeaving = false })
     try {
       await connection.#firstConnection()
       redis.on('ready', () => { connection.#problem = undefined })
@@ -122,8 +124,10 @@ export class RedisConnection {
   /** Notes that Redis was not there for us, and gives the error back. */
   away (error: StoreError): StoreError {
     this.outages.begin(error)
-    if (++this.#unanswered >= maxUnanswered && this.#redis.status === 'ready') {
+    // Until it is closed, a connection that is being given up still counts as ready.
+    if (++this.#unanswered >= maxUnanswered && this.#redis.status === 'ready' && !this.#isLeaving) {
       this.#unanswered = 0
+      this.#isLeaving = true
       this.#redis.disconnect(true)
     }
     return error

@@ -16,7 +16,7 @@ async function check (t: Test, env: Environment) {
 const live = {
   PUBLIC_URL: 'https://auth.example.com',
   SECRET: '0123456789abcdef0123456789abcdef',
-  REDIS_URL: 'redis://operator:redis-password@redis.example.com:6379',
+  REDIS_URL: 'rediss://operator:redis-password@redis.example.com:6379',
   GOOGLE_CLIENT_ID: 'google-id',
   GOOGLE_CLIENT_SECRET: 'google-secret',
   OIDC_PROVIDERS: 'acme',

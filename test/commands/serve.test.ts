@@ -317,6 +317,15 @@ t.test('localhost is every address that it has on this machine', async t => {
   t.equal(await child.ended, 0)
 })
 
+t.test('an address that is not this machine\'s is told in one line, with exit code 1', async t => {
+  const child = run(t, { HOST: '192.0.2.1', DEV_LOGIN: 'true', PORT: '0', DATA_DIR: temporaryFolder(t), SIGNING_ALG: 'ES256' })
+  t.equal(await child.ended, 1)
+  t.match(child.stderr(), /handstamp cannot start: this machine does not have the address 192\.0\.2\.1: see HOST: .*EADDRNOTAVAIL.*\n$/)
+  const unknown = run(t, { HOST: 'no-such-host.invalid', DEV_LOGIN: 'true', PORT: '0', DATA_DIR: temporaryFolder(t), SIGNING_ALG: 'ES256' })
+  t.equal(await unknown.ended, 1)
+  t.match(unknown.stderr(), /handstamp cannot start: .*no-such-host\.invalid.*\n$/)
+})
+
 t.test('a port of which another program has a part is in use', async t => {
   const squatter = createServer().listen(0, '127.0.0.2')
   t.teardown(() => squatter.close())

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { ServerResponse } from 'node:http'
 import t, { type Test } from 'tap'
-import { describeError, storeLog } from '../../src/plugins/log.ts'
+import { describeError, readinessLog, storeLog } from '../../src/plugins/log.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
 import { callbackOf, login, rogueScene, type RogueScene } from '../helpers/rogue-login.ts'
 
@@ -230,4 +230,13 @@ t.test('the log says when the store goes away, and when it is back', async t => 
   log(error)
   log()
   t.same(lines, [[{ err: error }, 'the store has a problem'], ['the store is back']])
+})
+
+t.test('an operator is told that logins would fail, and that they work again', async t => {
+  const lines: unknown[] = []
+  const log = readinessLog({ error: (...args: unknown[]) => lines.push(args), info: (...args: unknown[]) => lines.push(args) } as unknown as FastifyBaseLogger)
+  const problem = new Error('the disk is full')
+  log(problem)
+  log()
+  t.same(lines, [[{ err: problem }, 'not ready: a login would fail'], ['ready again']])
 })

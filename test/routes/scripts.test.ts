@@ -85,6 +85,7 @@ t.test('R46 a page can read each refusal, and when to come again', async t => {
     [await call('GET', '/auth/me', { cookie: '' }), 401],
     [await call('PUT', '/auth/me'), 405],
     [await app.inject({ method: 'POST', url: '/auth/logout', headers: { origin: frontend, 'content-type': 'text/html' }, payload: '<p>' }), 415],
+    [await call('POST', '/auth/refresh', { cookie: '' }), 401],
     [await call('GET', `/auth/me?${'a=b&'.repeat(101)}`), 400],
     [await call('GET', `/auth/me?${'a'.repeat(8_200)}`), 414],
     [await call('POST', '/auth/refresh'), 429],
@@ -126,6 +127,33 @@ t.test('everywhere is decided by the refresh cookie, not by an access cookie tha
   t.equal(answer.statusCode, 204)
   t.equal((await elsewhere.visit('/auth/me')).status, 200, 'the other sessions of Bob go on')
   t.equal((await ada.browser.visit('/auth/me')).status, 401)
+})
+
+t.test('everywhere by the refresh token of a session that ended ends nobody else\'s sessions, by an access token alone its person\'s', async t => {
+  const ada = await scene(t)
+  const bob = new Browser(ada.app, ada.url)
+  await devSignIn(bob, 'bob@example.com')
+  const elsewhere = new Browser(ada.app, ada.url)
+  await devSignIn(elsewhere, 'bob@example.com')
+  const ended = ada.browser.cookies.get('handstamp-refresh')
+  await ada.browser.visit('/auth/logout', { method: 'POST', json: {} })
+  const everywhere = (cookie: string) =>
+    ada.app.inject({ method: 'POST', url: '/auth/logout', headers: { cookie, origin: ada.url }, payload: { everywhere: true } })
+  await everywhere(`handstamp=${bob.cookies.get('handstamp')}; handstamp-refresh=${ended}`)
+  t.equal((await elsewhere.visit('/auth/me')).status, 200)
+  await devSignIn(bob, 'bob@example.com')
+  await everywhere(`handstamp=${bob.cookies.get('handstamp')}`)
+  t.equal((await elsewhere.visit('/auth/me')).status, 401)
+  for (const browser of [bob, elsewhere]) await devSignIn(browser, 'bob@example.com')
+  const authorization = `Bearer ${bob.cookies.get('handstamp')}`
+  await ada.app.inject({ method: 'POST', url: '/auth/logout', headers: { authorization }, payload: { everywhere: true } })
+  t.equal((await elsewhere.visit('/auth/me')).status, 401)
+})
+
+t.test('R77 a URL that cannot be decoded is in the log like any other refusal', async t => {
+  const { app, log } = await buildTestApp(t, allowing)
+  t.equal((await app.inject({ url: '/auth/%zz' })).statusCode, 400)
+  t.match(log(), /"route":"none","status":400,"code":"invalid_request","ip":"127\.0\.0\.1","msg":"request"/)
 })
 
 t.test('R77 a refusal is in the log with its code and whom it was for', async t => {
