@@ -1,5 +1,5 @@
 # Three stages: everything to build the bundle, the few packages the bundle does not hold, and the image itself.
-FROM node:24-bookworm-slim AS build
+FROM node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-audit
@@ -9,7 +9,7 @@ RUN npm run build
 
 # dist holds every dependency but lmdb and ioredis (see scripts/build.mjs): install what the lockfile says,
 # then drop all that is not theirs.
-FROM node:24-bookworm-slim AS production
+FROM node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d AS production
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit \
@@ -18,7 +18,7 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit \
  && find node_modules -type d -empty -delete \
  && node -e "for (const name of ['lmdb', 'ioredis']) require(name)"
 
-FROM node:24-bookworm-slim
+FROM node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d
 LABEL org.opencontainers.image.title="Handstamp" \
       org.opencontainers.image.description="A standalone auth service: runs the provider's login and issues a signed JWT with the user's verified email" \
       org.opencontainers.image.licenses="MIT"

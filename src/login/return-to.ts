@@ -81,12 +81,15 @@ function isOwnTarget (pathname: string): boolean {
   return segments[0] !== 'auth' || ownTargets.includes(pathname)
 }
 
+/** RFC 1123 section 2.1. URLs allow more, `;` and `,` for two, which mean something in the headers that name an origin. */
+const hostLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+
 function isAllowedOrigin (url: URL, allowedOrigins: string[]): boolean {
   return allowedOrigins.some(allowed => {
     if (!allowed.includes('://*.')) return allowed === url.origin
     const { protocol, hostname, port } = new URL(allowed.replace('://*.', '://'))
-    const [label, ...parent] = url.hostname.split('.')
-    return label !== '' && url.protocol === protocol && url.port === port && parent.join('.') === hostname
+    const [label = '', ...parent] = url.hostname.split('.')
+    return hostLabel.test(label) && url.protocol === protocol && url.port === port && parent.join('.') === hostname
   })
 }
 

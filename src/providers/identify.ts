@@ -9,8 +9,9 @@ const maxSubjectLength = 255
  * @throws AuthError where the subject is no text or whole number, or `<provider>|<subject>` would not fit a token's sub
  */
 export function identityOf (provider: string, profile: Profile, failure: RefusalCode = 'provider_error'): Identity {
-  const { email, emailVerified, domainVouched = false, name, picture, hd } = profile
+  const { email, emailVerified, domainVouched = false, picture, hd } = profile
   const subject = subjectText(profile.subject)
+  const name = shownName(profile.name)
   if (subject === undefined || `${provider}|${subject}`.length > maxSubjectLength) {
     throw new AuthError(failure, { cause: new Error('the subject cannot be used') })
   }
@@ -20,7 +21,7 @@ export function identityOf (provider: string, profile: Profile, failure: Refusal
     email: emailText(email),
     emailVerified: emailVerified === true,
     domainVouched,
-    ...(isText(name) && { name }),
+    ...(name && { name }),
     ...(isText(picture) && isWebAddress(picture) && { picture }),
     ...(hd && { hd })
   }
@@ -37,6 +38,12 @@ function emailText (email: unknown): string | undefined {
   if (email === undefined || email === null || email === '') return undefined
   return typeof email === 'string' ? email : ' '
 }
+
+/** Control characters, lines, what turns the direction of the text around it, halves of characters. Scripts need U+200C and U+200D. */
+const unshowable = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+/gu
+
+/** Names are shown on pages and in terminals, and everybody may choose theirs: '' where nothing is left to show. */
+const shownName = (name: unknown): string => isText(name) ? name.replace(unshowable, ' ').replace(/\s+/g, ' ').trim() : ''
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 

@@ -27,7 +27,7 @@ const anything = fc.oneof(
 )
 
 const isAllowed = (origin: string): boolean => origin === rules.publicUrl || origin === 'https://app.example.com' || origin === 'http://localhost:5173' ||
-  /^https:\/\/[^./]+\.preview\.example\.com$/.test(origin)
+  /^https:\/\/[a-z0-9]([a-z0-9-]*[a-z0-9])?\.preview\.example\.com$/.test(origin)
 
 /** As a router in front of us may see a path: decoded as far as it can be, dots resolved again, slashes merged. */
 const routed = (pathname: string): string =>
@@ -89,4 +89,12 @@ t.test('R44 a start that is refused sends nobody anywhere and sets no cookie, wh
 t.test('a target of another origin is told from one of ours', async t => {
   t.equal(foreignOrigin('/page'), undefined)
   t.equal(foreignOrigin('https://app.example.com/page'), 'https://app.example.com')
+})
+
+t.test('R44 a wildcard stands for one label of a host, and for nothing that has a meaning in a header', t => {
+  for (const label of ['a', 'pr-12', '0', 'xn--bcher-kva', 'a'.repeat(63)]) t.ok(loadReturnTo(`https://${label}.preview.example.com/x`, rules), label)
+  for (const label of ['', 'a.b', 'a;script-src', 'a,b', "a'b", 'a"b', 'a_b', '*', 'a$b', '-a', 'a-', '~', '(', '!', 'a'.repeat(64)]) {
+    t.equal(loadReturnTo(`https://${label}.preview.example.com/x`, rules), undefined, label)
+  }
+  t.end()
 })

@@ -36,7 +36,10 @@ async function msToRefuse (asked: Promise<unknown>): Promise<number> {
   return performance.now() - from
 }
 
-// It waits as long as a start waits for Redis: it does so beside the other tests.
+// They wait as long as a start waits for Redis: they do so beside the other tests.
+const silentServer = createServer(socket => { socket.on('error', () => {}) })
+await new Promise<void>(resolve => silentServer.listen(0, '127.0.0.1', resolve))
+const silent = RedisStore.connect(`redis://127.0.0.1:${(silentServer.address() as AddressInfo).port}`).catch((error: unknown) => error)
 const unreachable = RedisStore.connect(`redis://127.0.0.1:${await freePort()}`).catch((error: unknown) => error)
 
 conformance(t, async t => {
@@ -418,6 +421,24 @@ t.test('L16 a start waits for Redis, and then says that it cannot be reached', a
   t.match(await unreachable, { name: 'StoreError', message: /^Redis cannot be reached .*nothing listens there/, cause: { code: 'ECONNREFUSED' } })
 })
 
+t.test('L16 a start gives up what accepts connections and says nothing', async t => {
+  t.match(await silent, { name: 'StoreError', message: /^Redis cannot be used \(127\.0\.0\.1:/ })
+  silentServer.close()
+})
+
+t.test('L16 a start goes on as soon as Redis is there, and says so', async t => {
+  const redis = await redisServer(t)
+  await redis.stop()
+  const told: Array<string | undefined> = []
+  const store = RedisStore.connect(redis.url, Date.now, error => { told.push(error?.message) })
+  await eventually('it is told', () => told.length > 0)
+  await redis.start()
+  const opened = await store
+  t.teardown(() => opened.close())
+  t.match(told, [/nothing listens there/])
+  t.equal(told.at(-1), undefined)
+})
+
 /** What a start says, and how long it took to. */
 async function refused (url: string): Promise<{ message: string, told: string[], ms: number }> {
   const from = performance.now()
@@ -450,6 +471,15 @@ t.test('a start that cannot get better by waiting says why at once', async t => 
   const store = await RedisStore.connect(at('limited:pass'))
   t.teardown(() => store.close())
   await t.rejects(store.put('things/a', 'x'), { message: /user limited may not.*NOPERM/ })
+})
+
+t.test('a user who may not ask what Redis is can use it all the same', async t => {
+  const redis = await redisServer(t)
+  await redis.client.call('ACL', 'SETUSER', 'blind', 'on', '>pass', '~*', '&*', '+@all', '-info')
+  const store = await RedisStore.connect(redis.url.replace('//', '//blind:pass@'))
+  t.teardown(() => store.close())
+  await store.put('things/a', 'one')
+  t.equal(await store.get('things/a'), 'one')
 })
 
 t.test('a password with any characters is the one that Redis gets, and the database the one that is named', async t => {
