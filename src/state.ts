@@ -4,6 +4,7 @@ import { KeyRing, type KeyRingOptions } from './keys/key-ring.ts'
 import { randomId } from './keys/randomness.ts'
 import { foundSecret, keptSecret } from './keys/secret.ts'
 import { secretBox } from './keys/secret-box.ts'
+import { SecretHolders } from './keys/secret-holders.ts'
 import { openStore } from './stores/index.ts'
 import { News } from './stores/news.ts'
 import { epochSeconds, StoreError, type Clock, type Store } from './stores/store.ts'
@@ -43,11 +44,13 @@ export interface StateOptions {
   wait?: (ms: number) => Promise<unknown>
   /** For the log. An error that is over is reported without one. */
   onStore?: (error?: unknown) => void
-  onProblem: (message: string, error: unknown) => void
+  onProblem: (message: string, error?: unknown) => void
   onEvent: (event: StateEvent, facts: Record<string, unknown>) => void
 }
 
 const upkeepEveryMs = 60_000
+const newSecret = 'SECRET begins with a secret that a service on this store did not list in the last minutes: if it still runs, it cannot open ' +
+  'what this one seals, and sign-ins between the two fail. List a new secret second on every replica, and only then first'
 /** A process that was away for longer reads the ring at its next upkeep. */
 const keyNewsSeconds = 3_600
 /** Longer than clocks differ. */
@@ -102,6 +105,11 @@ export async function openState (config: Config, options: StateOptions): Promise
       heard.add(id)
     })
     await news.follow()
+    const holders = new SecretHolders(store, storeClock, secrets)
+    if (!joins) {
+      await holders.tell()
+      if (await holders.someLackOurs()) onProblem(newSecret)
+    }
 
     let upkeep: NodeJS.Timeout | undefined
     return {
@@ -113,7 +121,7 @@ export async function openState (config: Config, options: StateOptions): Promise
       sessions,
       follow () {
         upkeep = setInterval(() => {
-          keys.upkeep().catch((error: unknown) => onProblem('the key ring could not be kept up', error))
+          Promise.all([holders.tell(), keys.upkeep()]).catch((error: unknown) => onProblem('the key ring could not be kept up', error))
         }, upkeepEveryMs).unref()
         isFollowing = true
       },
