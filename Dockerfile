@@ -7,16 +7,14 @@ COPY scripts ./scripts
 COPY src ./src
 RUN npm run build
 
-# dist holds every dependency but lmdb and ioredis (see scripts/build.mjs): install what the lockfile says,
-# then drop all that is not theirs.
+# dist holds every dependency but lmdb and ioredis (see scripts/build.mjs): install what the lockfile says, then drop all
+# that the service does not read.
 FROM node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d AS production
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY scripts/slim.mjs ./scripts/
 RUN npm ci --omit=dev --ignore-scripts --no-audit \
- && node -e "const p = require('./package.json'); const { lmdb, ioredis } = p.dependencies; p.dependencies = { lmdb, ioredis }; require('fs').writeFileSync('package.json', JSON.stringify(p))" \
- && npm prune --omit=dev --ignore-scripts --no-audit \
- && find node_modules -type d -empty -delete \
- && node -e "for (const name of ['lmdb', 'ioredis']) require(name)"
+ && node scripts/slim.mjs
 
 FROM node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d
 LABEL org.opencontainers.image.title="Handstamp" \

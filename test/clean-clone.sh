@@ -69,3 +69,13 @@ start
 [ "$(me)" = "$email" ] || fail "not signed in after a restart"
 stop
 echo "ok - a restart keeps the keys and the session"
+
+# The image holds the Node image, dist and what is left of node_modules
+npm prune --omit=dev --ignore-scripts --no-audit >"$work/log" 2>&1 && node scripts/slim.mjs >>"$work/log" 2>&1 || fail "the image's modules cannot be made"
+size=$(du -sk dist node_modules | awk '{ sum += $1 } END { print sum }')
+[ "$size" -le $(( 15 * 1024 )) ] || fail "the image has $size KiB of ours"
+PORT=$port PUBLIC_URL=$base node dist/server.js >"$work/log" 2>&1 & npm=$!
+for _ in $(seq 150); do ! curl -fso /dev/null --max-time 2 "$base/readyz" || break; sleep 0.1; done
+[ "$(me)" = "$email" ] || fail "not signed in with the image's files"
+stop
+echo "ok - the image's files are $size KiB, and serve"
