@@ -45,6 +45,8 @@ t.test('check prints the configuration with the callback URL of each provider, a
     /Warning: acme lets nobody of example\.org in: .*: OIDC_ACME_VOUCHES_FOR=example\.org\n/]) {
     t.match(out, text)
   }
+  t.match(out, /redis at redis\.example\.com:6379, database 0, by TLS\n/)
+  t.match((await check(t, { ...live, REDIS_URL: 'redis://redis.example.com/2' })).out, /redis at redis\.example\.com:6379, database 2\n/)
   t.notMatch(out, /0123456789abcdef|redis-password|google-secret|acme-secret/)
 })
 

@@ -13,6 +13,8 @@ export interface ProxyServer {
   hosts: Record<string, number>
   /** What it was asked, in order. */
   requests: Array<{ authority: string, authorization: string | undefined }>
+  /** The tunnels that are open. */
+  open: Set<Duplex>
   /** Does something else instead. */
   instead: ((socket: Duplex) => void) | undefined
   stop (): Promise<void>
@@ -26,6 +28,7 @@ export async function proxyServer (t: Teardown, certified?: Certified): Promise<
     port: 0,
     hosts: {},
     requests: [],
+    open,
     instead: undefined,
     stop: () => new Promise(resolve => { for (const socket of open) socket.destroy(); server.close(() => resolve()) })
   }
@@ -39,8 +42,8 @@ export async function proxyServer (t: Teardown, certified?: Certified): Promise<
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
       onward.pipe(socket).pipe(onward)
     })
-    onward.on('error', () => socket.destroy()).on('close', () => socket.destroy())
-    socket.on('close', () => onward.destroy())
+    onward.on('error', () => {}).on('close', () => socket.end().resume())
+    socket.on('close', () => { open.delete(socket); onward.destroy() })
   })
   server.on('request', (_request, response) => response.writeHead(400).end())
   server.listen(0, '127.0.0.1')

@@ -22,10 +22,11 @@ export interface TestStateOptions {
   /** Its clock moves by its travels alone: a second may end in the middle of a test that counts them. It waits for nothing. */
   still?: boolean
   /** Hears what goes wrong in the background; without it nothing may. */
-  onProblem?: (message: string, error: unknown) => void
+  onProblem?: (message: string, error?: unknown) => void
 }
 
-const noProblem = (message: string, error: unknown) => { throw new Error(message, { cause: error }) }
+/** What comes without an error is only to be told. */
+const noProblem = (message: string, error?: unknown) => { if (error !== undefined) throw new Error(message, { cause: error }) }
 
 /** Keys, sessions and their store without the service in front of them. */
 export async function openTestState (

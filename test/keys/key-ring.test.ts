@@ -563,6 +563,21 @@ t.test('the ring is kept up by itself, and what fails is tried again', async t =
   await eventually('it rotates', () => keys.current.kid === next?.kid)
 })
 
+t.test('a ring that another replica changed while the store was away is read when it is back', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const { keys, store } = await openTestState(t, { DATA_DIR })
+  const get = store.get.bind(store)
+  let refused = 0
+  store.get = async key => {
+    if (key === place && ++refused < 3) throw new StoreError('away')
+    return get(key)
+  }
+  const other = await openTestState(t, { DATA_DIR })
+  await other.keys.rotate(true)
+  await eventually('it follows', () => keys.current.kid === other.keys.current.kid && keys.all.length === other.keys.all.length)
+  t.ok(refused >= 3)
+})
+
 t.test('a ring that another replica changed with another SECRET is a problem, and the known keys stay in use', async t => {
   const DATA_DIR = temporaryFolder(t)
   const { keys, problems } = await follower(t, { DATA_DIR, SECRET: oldSecret })

@@ -75,6 +75,7 @@ t.test('logins go through the proxy, which alone looks names up, on connections 
   t.same(proxy.requests, [{ authority: 'idp.test:443', authorization: `Basic ${Buffer.from(`me:${password}`).toString('base64')}` }])
   t.same(provider.handshakes, [false])
   provider.server.closeAllConnections()
+  await eventually('the service has closed its end', () => proxy.open.size === 0)
   t.equal(await login(child), 'ok')
   t.same(provider.handshakes, [false, true], 'the TLS session of the host is resumed')
   t.equal(await login(child, 'here'), 'ok')

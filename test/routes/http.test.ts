@@ -411,6 +411,7 @@ t.test('R69 who sends too slowly is cut: headers after ten seconds, and a body',
 
 t.test('a connection that is gone gets no answer', async t => {
   t.equal((await clientError(t, Object.assign(new Error(), { code: 'ECONNRESET' }))).text, '')
+  t.match(await clientError(t, Object.assign(new Error(), { code: 'HPE_HEADER_OVERFLOW' })), { status: 431, text: /Too many cookies/ })
   t.equal((await clientError(t, Object.assign(new Error(), { code: 'HPE_INVALID_METHOD' }), socket => { socket.end() })).text, '')
 })
 

@@ -473,6 +473,11 @@ t.test('a start that cannot get better by waiting says why at once', async t => 
   await t.rejects(store.put('things/a', 'x'), { message: /user limited may not.*NOPERM/ })
 })
 
+t.test('a node of a cluster is refused by name', async t => {
+  const redis = await redisServer(t, '--cluster-enabled', 'yes')
+  t.match(await refused(redis.url), { message: /^REDIS_URL names a node of a cluster: a Redis without cluster mode is needed$/ })
+})
+
 t.test('a user who may not ask what Redis is can use it all the same', async t => {
   const redis = await redisServer(t)
   await redis.client.call('ACL', 'SETUSER', 'blind', 'on', '>pass', '~*', '&*', '+@all', '-info')
