@@ -1,4 +1,4 @@
-import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 
 export interface Page {
   status: number
@@ -18,17 +18,22 @@ interface Options {
   json?: unknown
 }
 
+/** What takes a request without a network: an app, or what listens in front of it. */
+export interface Injectable {
+  inject (request: InjectOptions): Promise<LightMyRequestResponse>
+}
+
 /**
  * As much of a browser as a login needs: a cookie jar, redirects that are followed when asked, forms. Requests to the
  * app's PUBLIC_URL go in by `inject`, all others over the network: without an app, all.
  */
 export class Browser {
-  readonly #app: FastifyInstance | undefined
+  readonly #app: Injectable | undefined
   readonly #home: string
   readonly #fetch: typeof fetch
   readonly #jars = new Map<string, Map<string, string>>()
 
-  constructor (app: FastifyInstance | undefined, home: string, network = fetch) {
+  constructor (app: Injectable | undefined, home: string, network = fetch) {
     this.#app = app
     this.#home = home
     this.#fetch = network
