@@ -8,8 +8,8 @@ import { requestFlows } from './transcript/flows/requests.ts'
 import { sessionFlows } from './transcript/flows/session.ts'
 import { recorder } from './transcript/recorder.ts'
 
-// What the service says on the wire, whole, beside what it said when a person last looked: test/transcript/*.txt.
-// `npm run transcript` writes them anew (CONTRIBUTING.md says when).
+// What the service says on the wire, whole, beside what it said when a person last looked, which
+// test/transcript/*.txt keep. `npm run transcript` writes them anew (CONTRIBUTING.md says when).
 
 const folder = 'test/transcript'
 const flows = {

@@ -2,7 +2,7 @@
 export interface Masks {
   /** One name for every value of a kind: it is not needed again. */
   hide (kind: string, value: string): void
-  /** A name and a number for each value of a kind, as it is seen again. Gives back whether the value is new. */
+  /** A name and a number for each value of a kind, as it comes back. Gives back whether the value is new. */
   number (kind: string, value: string): boolean
   /** The text with names in place of all values that are known. */
   apply (text: string): string

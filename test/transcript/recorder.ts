@@ -69,8 +69,13 @@ export function recorder (title: string): Recorder {
         const response = await app.inject(request)
         const { statusCode: status, headers, body } = response
         const { method = 'GET', url, headers: sent = {}, payload = '' } = request
-        const shown = typeof payload === 'string' ? payload : JSON.stringify(payload)
-        exchange({ method, url: String(url), headers: linesOf(sent as OutgoingHttpHeaders), body: shown }, { status, headers, body })
+        const asked = {
+          method,
+          url: String(url),
+          headers: linesOf(sent as OutgoingHttpHeaders),
+          body: typeof payload === 'string' ? payload : JSON.stringify(payload)
+        }
+        exchange(asked, { status, headers, body })
         after()
         return response
       }
@@ -79,8 +84,8 @@ export function recorder (title: string): Recorder {
   }
 }
 
-const linesOf = (headers: OutgoingHttpHeaders): string[] =>
-  Object.entries(headers).flatMap(([name, value]) => [value].flat().map(each => shortened(`${name}: ${String(each)}`)))
+const linesOf = (headers: OutgoingHttpHeaders): string[] => Object.entries(headers).flatMap(([name, value]) =>
+  [value].flat().map(each => shortened(`${name}: ${String(each)}`)))
 
 /** Headers mean the same in any order; so do cookies that are set. */
 function sorted (exchange: string): string {
@@ -96,7 +101,8 @@ function learn (known: Masks, { headers, body }: Answered): string[] {
   const tokens: string[] = []
   const { location } = headers
   if (location !== undefined) {
-    for (const [name, value] of new URL(String(location), 'http://localhost').searchParams) learnParameter(known, name, value)
+    const { searchParams } = new URL(String(location), 'http://localhost')
+    for (const [name, value] of searchParams) learnParameter(known, name, value)
   }
   for (const line of [headers['set-cookie'] ?? []].flat().map(String)) {
     const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
@@ -114,15 +120,16 @@ function learn (known: Masks, { headers, body }: Answered): string[] {
     if (name === 'kid') known.number('kid', value)
     if (name === 'x' || name === 'y' || name === 'n') known.hide(`public-key-${name}`, value)
   }
-  if (/^application\/statuslist/.test(String(headers['content-type'])) && known.number('status-list', body)) tokens.push(body)
+  const isList = typeOf(headers).startsWith('application/statuslist')
+  if (isList && known.number('status-list', body)) tokens.push(body)
   const style = styleDigestOf(body)
   if (String(headers['content-security-policy']).includes(style)) known.hide('digest-of-the-style', style)
   for (const [, id = ''] of body.matchAll(/ · ([\w-]{12})<\/small>/g)) known.hide('request-id', id)
   for (const token of tokens) {
-    const { kid, sid, jti } = Object.assign({}, ...membersOf(token)) as Record<string, unknown>
-    known.number('kid', String(kid))
-    known.number('session', String(sid))
-    known.hide('jti', String(jti))
+    const { kid = '', sid = '', jti = '' } = Object.assign({}, ...membersOf(token)) as Record<string, string>
+    known.number('kid', kid)
+    known.number('session', sid)
+    known.hide('jti', jti)
   }
   return tokens
 }
@@ -139,26 +146,37 @@ function learnParameter (known: Masks, name: string, value: string): void {
 }
 
 /** Headers that say something about the moment or the body, in words. */
-function withNames ({ status, headers, body }: Answered, lengthOfGet: number | undefined): OutgoingHttpHeaders {
+function withNames ({ status, headers, body }: Answered, lengthOfGet?: number): OutgoingHttpHeaders {
   const { date, etag, 'content-length': length, 'retry-after': wait } = headers
+  const isPage = typeOf(headers).startsWith('text/html')
+  const isRateLimited = status === 429 && Number(wait) >= 1 && Number(wait) <= 60
   return {
     ...headers,
     ...(date !== undefined && !Number.isNaN(Date.parse(String(date))) && { date: '<date>' }),
     ...(etag !== undefined && { etag: String(etag).replace(/^"[\w-]{22}"$/, '"<etag>"') }),
-    ...(length !== undefined && Number(length) === Buffer.byteLength(body) && { 'content-length': body === '' ? 0 : '<of the body>' }),
-    ...(Number(length) > 0 && Number(length) === lengthOfGet && { 'content-length': '<of the body of GET>' }),
-    ...(Number(length) > 0 && body === '' && lengthOfGet === undefined && isPage(headers) && { 'content-length': '<of a page>' }),
-    ...(status === 429 && wait !== undefined && Number(wait) <= 60 && { 'retry-after': '<seconds of the minute that are left>' })
+    ...(Number(length) > 0 && { 'content-length': lengthInWords(Number(length), body, lengthOfGet, isPage) }),
+    ...(isRateLimited && { 'retry-after': '<seconds of the minute that are left>' })
   }
 }
 
-const isPage = (headers: OutgoingHttpHeaders): boolean => /^text\/html\b/.test(String(headers['content-type']))
-const styleOf = (page: string): string => /<style>(.*?)<\/style>/s.exec(page)?.[1] ?? ''
-const styleDigestOf = (page: string): string => `sha256-${createHash('sha256').update(styleOf(page)).digest('base64')}`
+/** A length that is as it must be is no news when a text changes. */
+function lengthInWords (
+  length: number, body: string, lengthOfGet: number | undefined, isPage: boolean
+): string {
+  if (length === Buffer.byteLength(body)) return '<of the body>'
+  if (length === lengthOfGet) return '<of the body of GET>'
+  return isPage && body === '' && lengthOfGet === undefined ? '<of a page>' : String(length)
+}
 
-/** JSON with its members in their order, but a line for each; pages without their style, which pages.txt shows. */
+const typeOf = (headers: OutgoingHttpHeaders): string => String(headers['content-type'] ?? '')
+const styleOf = (page: string): string => /<style>(.*?)<\/style>/s.exec(page)?.[1] ?? ''
+const styleDigestOf = (page: string): string =>
+  `sha256-${createHash('sha256').update(styleOf(page)).digest('base64')}`
+
+/** JSON with its members in their order, each on a line; pages without their style, which pages.txt shows. */
 function shownBody ({ headers, body }: Answered): string {
-  if (/\bjson\b/.test(String(headers['content-type'])) && isCompactJson(body)) return JSON.stringify(JSON.parse(body), null, 2)
+  const isJson = /\bjson\b/.test(typeOf(headers)) && isCompactJson(body)
+  if (isJson) return JSON.stringify(JSON.parse(body), null, 2)
   return shortened(body.replace(/<style>.*?<\/style>/s, '<style>(as in pages.txt)</style>'))
 }
 
@@ -172,14 +190,17 @@ function isCompactJson (body: string): boolean {
 
 /** What fills a request up to a limit: how often it comes says enough. */
 const shortened = (text: string): string =>
-  text.replace(/(\w&?)\1{99,}/g, (run, filling: string) => `<${run.length / filling.length} times ${filling}>`)
+  text.replace(/(\w&?)\1{99,}/g, (run, piece: string) => `<${run.length / piece.length} times ${piece}>`)
 
-const membersOf = (token: string): Array<Record<string, unknown>> =>
-  token.split('.').slice(0, 2).map(part => JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>)
+/** Header and claims. */
+const membersOf = (token: string): Array<Record<string, unknown>> => token.split('.').slice(0, 2)
+  .map(part => JSON.parse(String(Buffer.from(part, 'base64url'))) as Record<string, unknown>)
 
 /** What the service says in a token. A session's place in a status list is drawn by lot. */
 function shownToken (token: string): string {
   const [header, claims] = membersOf(token)
-  const shown = JSON.stringify(claims, null, 2).replace(/"idx": \d+/, '"idx": <place>').replace(/"lst": "[^"]*"/, '"lst": <bits>')
+  const shown = JSON.stringify(claims, null, 2)
+    .replace(/"idx": \d+/, '"idx": <place>')
+    .replace(/"lst": "[^"]*"/, '"lst": <bits>')
   return `${token} =\n${JSON.stringify(header)}\n${shown}`
 }

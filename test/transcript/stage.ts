@@ -8,18 +8,23 @@ import type { Recorder } from './recorder.ts'
 /** One flow, as it is played: what it needs is closed when the test ends. */
 export type Play = (t: Teardown, record: Recorder) => Promise<void>
 
-/** The service with a clock that moves by travels alone, and someone who writes down what is said. */
+type Method = 'GET' | 'POST' | 'HEAD' | 'DELETE' | 'OPTIONS' | 'PUT'
+
+/** The service with a clock that moves by travels alone; what it is asked and answers is written down. */
 export interface Stage extends TestApp {
   /** Another browser. */
   browser (): Browser
   /** A request of a program, with the headers that are named and no more. */
-  ask (method: 'GET' | 'POST' | 'HEAD' | 'DELETE' | 'OPTIONS' | 'PUT', url: string, headers?: Record<string, string>, payload?: string): Promise<void>
+  ask (method: Method, url: string, headers?: Record<string, string>, payload?: string): Promise<void>
 }
 
 /** 2026-01-01T00:00:00Z */
 const startedAt = Date.UTC(2026, 0, 1)
 
-export async function stage (t: Teardown, record: Recorder, env: Environment = {}, after?: () => void): Promise<Stage> {
+/** `after` is called below each exchange. */
+export async function stage (
+  t: Teardown, record: Recorder, env: Environment = {}, after?: () => void
+): Promise<Stage> {
   let traveled = 0
   const clock = () => startedAt + traveled * 1000
   const built = await buildTestApp(t, env, {}, { clock })
@@ -37,20 +42,25 @@ export async function stage (t: Teardown, record: Recorder, env: Environment = {
 const ofTransport = new Set(['host', 'connection', 'content-length'])
 
 /** Writes down what a provider is asked, below the exchange that it is asked for. */
-function asked (record: Recorder, line: string, headers: object, form: URLSearchParams | undefined): void {
-  for (const [name, value] of form ?? []) if (name === 'code_verifier') record.masks.hide('code-verifier', value)
-  const sent = Object.entries(headers).filter(([name]) => !ofTransport.has(name)).map(([name, value]) => `  ${name}: ${String(value)}`)
-  record.note([`  the provider is asked: ${line}`, ...sent.sort(), ...(form && form.size > 0 ? ['', `  ${form.toString()}`] : [])].join('\n'))
+function asked (record: Recorder, line: string, headers: object, form = new URLSearchParams()): void {
+  record.masks.hide('code-verifier', form.get('code_verifier') ?? '')
+  const sent = Object.entries(headers).filter(([name]) => !ofTransport.has(name))
+  const lines = sent.map(([name, value]) => `  ${name}: ${String(value)}`).sort()
+  const body = form.size > 0 ? ['', `  ${form.toString()}`] : []
+  record.note([`  the provider is asked: ${line}`, ...lines, ...body].join('\n'))
 }
 
 /** The service with the rogue provider beside it. Both clocks move together. */
-export async function rogueStage (t: Teardown, record: Recorder, rogue: RogueProvider, env: Environment = {}): Promise<Stage> {
+export async function rogueStage (
+  t: Teardown, record: Recorder, rogue: RogueProvider, env: Environment = {}
+): Promise<Stage> {
   nameHost(record, rogue.issuer)
   let [told, forms] = [0, 0]
   const built = await stage(t, record, { ...rogue.env, ...env }, () => {
     for (; told < rogue.requests.length; told++) {
       const path = String(rogue.requests[told])
-      asked(record, path, rogue.headers[told] ?? {}, path === '/token' ? rogue.tokenForms[forms++] : undefined)
+      const form = path === '/token' ? rogue.tokenForms[forms++] : undefined
+      asked(record, path, rogue.headers[told] ?? {}, form)
     }
   })
   rogue.travel(Math.round((startedAt - Date.now()) / 1000))
@@ -64,7 +74,9 @@ export async function rogueStage (t: Teardown, record: Recorder, rogue: RoguePro
 }
 
 /** The service with a fake provider beside it. */
-export async function fakeStage (t: Teardown, record: Recorder, fake: FakeProvider, env: Environment): Promise<Stage> {
+export async function fakeStage (
+  t: Teardown, record: Recorder, fake: FakeProvider, env: Environment
+): Promise<Stage> {
   nameHost(record, fake.url)
   let told = 0
   return stage(t, record, env, () => {
@@ -76,7 +88,7 @@ export async function fakeStage (t: Teardown, record: Recorder, fake: FakeProvid
       }
       const [, state = ''] = /%3Fstate%3D([\w-]+)/.exec(authorization) ?? []
       record.masks.number('state', state)
-      for (const [name, value] of query) if (name === 'appsecret_proof') record.masks.hide('appsecret-proof', value)
+      record.masks.hide('appsecret-proof', query.get('appsecret_proof') ?? '')
       asked(record, `${method} ${path}${query.size > 0 ? `?${query.toString()}` : ''}`, headers, form)
     }
     told = fake.requests.length

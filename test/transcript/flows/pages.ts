@@ -2,6 +2,7 @@ import { devSignIn } from '../../helpers/browser.ts'
 import { stage, type Play } from '../stage.ts'
 
 const several = {
+  ALLOWED_ORIGINS: 'https://app.example.com',
   GOOGLE_CLIENT_ID: 'a-client',
   GOOGLE_CLIENT_SECRET: 'a-secret',
   GITHUB_CLIENT_ID: 'a-client',
@@ -12,24 +13,28 @@ const several = {
   OIDC_ACME_CLIENT_SECRET: 'y',
   OIDC_ACME_NAME: 'Acme & Söhne'
 }
+const json = { accept: 'application/json' }
+const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
 const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+const fromElsewhere = { ...navigation, 'sec-fetch-site': 'cross-site', referer: 'https://else.example/' }
+const fromHere = { ...navigation, 'sec-fetch-site': 'same-origin' }
 
 /** What people see that sign in with more than one provider, or come back. */
 export const pageFlows: Record<string, [title: string, play: Play]> = {
   pages: ['The sign-in page', async (t, record) => {
-    const { browser, ask } = await stage(t, record, { ...several, ALLOWED_ORIGINS: 'https://app.example.com' })
+    const { browser, ask } = await stage(t, record, several)
     const visitor = browser()
     const { body } = await visitor.visit('/auth/login')
     record.note(`The style of every page:\n${/<style>(.*?)<\/style>/s.exec(body)?.[1] ?? ''}`)
     await visitor.visit('/auth/login', { method: 'HEAD' })
-    await visitor.visit('/auth/login', { headers: { accept: 'application/json' } })
+    await visitor.visit('/auth/login', { headers: json })
     await ask('GET', '/auth/providers')
     await ask('HEAD', '/auth/providers')
     record.chapter('With a return_to')
     await visitor.visit('/auth/login?return_to=/welcome%3Fa=1')
     await visitor.visit('/auth/login?return_to=https://app.example.com/x')
     await visitor.visit('/auth/login?return_to=https://evil.example/')
-    await visitor.visit('/auth/login?return_to=https://evil.example/', { headers: { accept: 'application/json' } })
+    await visitor.visit('/auth/login?return_to=https://evil.example/', { headers: json })
     record.chapter('After a login that failed')
     await visitor.visit('/auth/login?error_code=access_denied')
     await visitor.visit('/auth/login?error_code=email_not_allowed&return_to=/welcome')
@@ -40,7 +45,9 @@ export const pageFlows: Record<string, [title: string, play: Play]> = {
   }],
 
   'pages-https': ['Pages and starts on https, with one provider', async (t, record) => {
-    const { browser, travel } = await stage(t, record, { PUBLIC_URL: 'https://auth.example.com', GITHUB_CLIENT_ID: 'a-client', GITHUB_CLIENT_SECRET: 'a-secret' })
+    const { browser, travel } = await stage(t, record, {
+      PUBLIC_URL: 'https://auth.example.com', GITHUB_CLIENT_ID: 'a-client', GITHUB_CLIENT_SECRET: 'a-secret'
+    })
     const visitor = browser()
     await visitor.visit('/auth/login')
     await visitor.visit('/auth/github?return_to=/welcome')
@@ -48,7 +55,7 @@ export const pageFlows: Record<string, [title: string, play: Play]> = {
     await visitor.visit('/auth/github?login_hint=ada&prompt=login&hd=example.com&ui_locales=de&other=x')
     travel(1)
     record.chapter('Another site starts a login')
-    await visitor.visit('/auth/github', { headers: { ...navigation, 'sec-fetch-site': 'cross-site', referer: 'https://evil.example/' } })
+    await visitor.visit('/auth/github', { headers: fromElsewhere })
     record.chapter('What does not leave is refused')
     await visitor.visit('/auth/github', { headers: { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' } })
     await visitor.visit('/auth/github', { headers: { 'sec-fetch-dest': 'iframe' } })
@@ -63,8 +70,7 @@ export const pageFlows: Record<string, [title: string, play: Play]> = {
   'pages-signed-in': ['Pages of a person who is signed in', async (t, record) => {
     const { browser, travel } = await stage(t, record, { ALLOWED_ORIGINS: 'https://app.example.com' })
     const visitor = browser()
-    const agent = { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' }
-    await devSignIn(visitor, 'ada@example.com', { headers: agent })
+    await devSignIn(visitor, 'ada@example.com', { headers: { 'user-agent': firefox } })
     travel(60)
     record.chapter('The account')
     await visitor.visit('/auth/account')
@@ -80,8 +86,8 @@ export const pageFlows: Record<string, [title: string, play: Play]> = {
     await visitor.visit('/auth/account', { headers: { ...navigation, 'sec-fetch-site': 'none' } })
     travel(3600)
     record.chapter('Another site sends the browser: the page loads itself again')
-    await visitor.visit('/auth/login?return_to=/welcome', { headers: { ...navigation, 'sec-fetch-site': 'cross-site', referer: 'https://else.example/' } })
-    await visitor.visit('/auth/login?return_to=/welcome', { headers: { ...navigation, 'sec-fetch-site': 'same-origin' } })
+    await visitor.visit('/auth/login?return_to=/welcome', { headers: fromElsewhere })
+    await visitor.visit('/auth/login?return_to=/welcome', { headers: fromHere })
     record.chapter('A second session')
     travel(60)
     const other = browser()
@@ -120,8 +126,13 @@ export const pageFlows: Record<string, [title: string, play: Play]> = {
     await ask('POST', '/auth/dev/callback')
   }],
 
-  'dev-login-https': ['The development login on https: names and attributes of cookies', async (t, record) => {
-    const { browser } = await stage(t, record, { PUBLIC_URL: 'https://localhost:3000', DEV_LOGIN: 'true', TOKEN_TYP: 'at+jwt', TOKEN_CLAIMS: '{"tenant":"acme"}' })
+  'dev-login-https': ['The development login on https, and its cookies', async (t, record) => {
+    const { browser } = await stage(t, record, {
+      PUBLIC_URL: 'https://localhost:3000',
+      DEV_LOGIN: 'true',
+      TOKEN_TYP: 'at+jwt',
+      TOKEN_CLAIMS: '{"tenant":"acme"}'
+    })
     const visitor = browser()
     await devSignIn(visitor)
     await visitor.visit('/auth/refresh', { method: 'POST', json: {} })

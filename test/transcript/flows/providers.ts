@@ -1,12 +1,12 @@
 import { facebook } from '../../helpers/facebook.ts'
 import { fakeProvider, form } from '../../helpers/fake-provider.ts'
-import { rogueProvider, type RogueProvider } from '../../helpers/rogue-provider.ts'
+import { rogueProvider, type Json, type RogueProvider } from '../../helpers/rogue-provider.ts'
 import { fakeStage, rogueStage, type Play } from '../stage.ts'
 
 const json = { accept: 'application/json' }
 
 /** Where the rogue provider sends a browser back to. */
-export const callback = (rogue: RogueProvider, location: unknown, claims: Record<string, unknown> = {}): string =>
+export const callback = (rogue: RogueProvider, location: unknown, claims: Json = {}): string =>
   `/auth/rogue/callback?${new URLSearchParams(rogue.consent(String(location), claims)).toString()}`
 
 /** Logins by every kind of provider, and what the provider is asked meanwhile. */
@@ -38,17 +38,22 @@ export const providerFlows: Record<string, [title: string, play: Play]> = {
 
   'openid-form-post': ['A login by an OpenID provider that posts its answer', async (t, record) => {
     const rogue = await rogueProvider(t)
-    const { browser, ask } = await rogueStage(t, record, rogue, { OIDC_ROGUE_PARAMS: '{"response_mode":"form_post"}' })
+    const params = '{"response_mode":"form_post"}'
+    const { browser, ask } = await rogueStage(t, record, rogue, { OIDC_ROGUE_PARAMS: params })
     const visitor = browser()
     const start = await visitor.visit('/auth/rogue?return_to=/welcome')
     // As the provider's page makes the browser post: from another site, without our cookies.
-    const headers = { origin: rogue.issuer, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
-    const posted = await browser().visit('/auth/rogue/callback', { method: 'POST', form: rogue.consent(String(start.headers['location'])), headers })
+    const fetched = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }
+    const answer = rogue.consent(String(start.headers['location']))
+    const posted = await browser().visit('/auth/rogue/callback', {
+      method: 'POST', form: answer, headers: { origin: rogue.issuer, ...fetched }
+    })
     await visitor.visit(String(posted.headers['location']))
     record.chapter('Refusals')
-    await ask('POST', '/auth/rogue/callback', { 'content-type': 'application/json', ...json }, '{"state":"x"}')
-    await ask('POST', '/auth/rogue/callback', { 'content-type': 'application/x-www-form-urlencoded', ...json }, 'code=x')
-    await ask('POST', '/auth/rogue/callback', { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-dest': 'iframe', ...json }, 'state=x')
+    const form = { 'content-type': 'application/x-www-form-urlencoded', ...json }
+    await ask('POST', '/auth/rogue/callback', { ...form, 'content-type': 'text/plain' }, 'state=x')
+    await ask('POST', '/auth/rogue/callback', form, 'code=x')
+    await ask('POST', '/auth/rogue/callback', { ...form, 'sec-fetch-dest': 'iframe' }, 'state=x')
   }],
 
   'oauth2-facebook': ['A login by an OAuth 2 provider that adds a fragment (Facebook)', async (t, record) => {
@@ -62,10 +67,11 @@ export const providerFlows: Record<string, [title: string, play: Play]> = {
 
   'oauth2-github': ['A login by an OAuth 2 provider (GitHub), and one that is refused', async (t, record) => {
     const fake = await fakeProvider(t)
+    const picture = 'https://pictures.example/ada.png'
     const mail = { email: 'ada@example.com', primary: true, verified: true }
     Object.assign(fake.answers, {
       '/token': { access_token: 'gho_token', token_type: 'bearer', scope: 'user:email' },
-      '/api/user': { id: 7, login: 'ada', name: 'Ada Lovelace', avatar_url: 'https://pictures.example/ada.png' },
+      '/api/user': { id: 7, login: 'ada', name: 'Ada Lovelace', avatar_url: picture },
       '/api/user/emails': [mail]
     })
     const { browser } = await fakeStage(t, record, fake, {
@@ -93,7 +99,7 @@ export const providerFlows: Record<string, [title: string, play: Play]> = {
   oauth1: ['A login by an OAuth 1.0a provider, and one that is denied', async (t, record) => {
     const fake = await fakeProvider(t)
     Object.assign(fake.answers, {
-      'POST /request': form('oauth_token=temporary&oauth_token_secret=temporary-secret&oauth_callback_confirmed=true'),
+      'POST /request': form('oauth_token=temporary&oauth_token_secret=s&oauth_callback_confirmed=true'),
       'POST /token': form('oauth_token=lasting&oauth_token_secret=lasting-secret&user_id=7'),
       'GET /me': { id: 7, email: 'ada@example.com', email_verified: true, name: 'Ada' }
     })

@@ -19,12 +19,18 @@ export const publicFlows: Record<string, [title: string, play: Play]> = {
     await ask('GET', '/.well-known/token-status/x')
     await ask('GET', '/.well-known/nothing')
     await ask('POST', '/.well-known/jwks.json')
-    await ask('OPTIONS', '/.well-known/jwks.json', { origin: 'https://anyone.example', 'access-control-request-method': 'GET' })
+    await ask('OPTIONS', '/.well-known/jwks.json', {
+      origin: 'https://anyone.example', 'access-control-request-method': 'GET'
+    })
   }],
 
   'documents-https': ['What verifiers read, on https, with RS256 and status lists', async (t, record) => {
     const { ask } = await stage(t, record, {
-      PUBLIC_URL: 'https://auth.example.com', GOOGLE_CLIENT_ID: 'x', GOOGLE_CLIENT_SECRET: 'y', SIGNING_ALG: 'RS256', TOKEN_STATUS: 'true'
+      PUBLIC_URL: 'https://auth.example.com',
+      GOOGLE_CLIENT_ID: 'x',
+      GOOGLE_CLIENT_SECRET: 'y',
+      SIGNING_ALG: 'RS256',
+      TOKEN_STATUS: 'true'
     })
     await ask('GET', '/.well-known/jwks.json')
     await ask('GET', '/.well-known/openid-configuration')

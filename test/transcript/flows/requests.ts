@@ -65,7 +65,7 @@ export const requestFlows: Record<string, [title: string, play: Play]> = {
 
   wire: ['What Node would answer by itself, over a connection', async (t, record) => {
     const { address } = await listeningApp(t)
-    const browser = 'Accept: text/html'
+    const large = `X-Large: ${'x'.repeat(40_000)}`
     const line = 'GET /livez HTTP/1.1'
     for (const [what, bytes] of [
       ['An answer as it is on the wire', raw(line)],
@@ -75,9 +75,9 @@ export const requestFlows: Record<string, [title: string, play: Play]> = {
       ['Not HTTP', ['nonsense', '', '']],
       ['No such method', raw('NONSENSE /livez HTTP/1.1')],
       ['A header without a name', raw(line, ': x')],
-      ['Headers that are too large, of a browser', raw(line, browser, `X-Large: ${'x'.repeat(40_000)}`)],
-      ['Headers that are too large, of a program', raw(line, 'Accept: application/json', `X-Large: ${'x'.repeat(40_000)}`)],
-      ['A length and chunks', raw('POST /auth/logout HTTP/1.1', 'Content-Length: 1', 'Transfer-Encoding: chunked')],
+      ['Headers that are too large, of a browser', raw(line, 'Accept: text/html', large)],
+      ['Headers that are too large, of a program', raw(line, 'Accept: application/json', large)],
+      ['A length and chunks', raw('POST /livez HTTP/1.1', 'Content-Length: 1', 'Transfer-Encoding: chunked')],
       ['An expectation', raw(line, 'Expect: wonders')]
     ] as const) {
       record.chapter(what)

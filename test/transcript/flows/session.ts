@@ -5,6 +5,7 @@ const json = { accept: 'application/json' }
 const page = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
 const form = { 'content-type': 'application/x-www-form-urlencoded' }
 const frontend = 'https://app.example.com'
+const evil = 'https://evil.example'
 
 /** What a session is good for, and how it ends. */
 export const sessionFlows: Record<string, [title: string, play: Play]> = {
@@ -13,7 +14,7 @@ export const sessionFlows: Record<string, [title: string, play: Play]> = {
     const [visitor, other] = [browser(), browser()]
     await ask('GET', '/auth/me')
     await ask('GET', '/auth/me', page)
-    await ask('GET', '/auth/me', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors', origin: frontend })
+    await ask('GET', '/auth/me', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' })
     await devSignIn(visitor)
     await devSignIn(other, 'bob@example.com')
     const token = String(visitor.cookies.get('handstamp'))
@@ -27,7 +28,8 @@ export const sessionFlows: Record<string, [title: string, play: Play]> = {
     await ask('GET', '/auth/me', { authorization: 'Basic YTpi' })
     await ask('GET', `/auth/me?access_token=${token}`)
     record.chapter('By tokens of two sessions')
-    await ask('GET', '/auth/me', { cookie: `handstamp=${token}`, authorization: `Bearer ${String(other.cookies.get('handstamp'))}` })
+    const theirs = String(other.cookies.get('handstamp'))
+    await ask('GET', '/auth/me', { cookie: `handstamp=${token}`, authorization: `Bearer ${theirs}` })
     record.chapter('By a cookie twice')
     await ask('GET', '/auth/me', { cookie: `handstamp=${token}; handstamp=${token}` })
     record.chapter('The token has expired')
@@ -44,7 +46,8 @@ export const sessionFlows: Record<string, [title: string, play: Play]> = {
     const visitor = browser()
     await devSignIn(visitor)
     const first = `handstamp-refresh=${String(visitor.cookies.get('handstamp-refresh'))}`
-    const refresh = async (cookie: string, headers = {}) => ask('POST', '/auth/refresh', { cookie, origin: url, ...headers })
+    const refresh = async (cookie: string, headers = {}) =>
+      ask('POST', '/auth/refresh', { cookie, origin: url, ...headers })
     travel(60)
     record.chapter('Good')
     await visitor.visit('/auth/refresh', { method: 'POST', json: {} })
@@ -70,21 +73,22 @@ export const sessionFlows: Record<string, [title: string, play: Play]> = {
   sessions: ['The list of sessions', async (t, record) => {
     const { browser, ask, travel, url } = await stage(t, record, { TOKEN_STATUS: 'true' })
     const [laptop, phone, stranger] = [browser(), browser(), browser()]
-    await devSignIn(laptop, 'ada@example.com', { headers: { 'user-agent': 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Chrome/140.0 Safari/537.36' } })
+    await devSignIn(laptop, 'ada@example.com', { headers: { 'user-agent': 'Macintosh; Chrome/140.0' } })
     travel(60)
-    await devSignIn(phone, 'ada@example.com', { headers: { 'user-agent': 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1' } })
+    await devSignIn(phone, 'ada@example.com', { headers: { 'user-agent': 'iPhone; Safari/604.1' } })
     travel(60)
     await devSignIn(stranger, 'bob@example.com')
     record.chapter('List')
     const listed = await laptop.visit('/auth/sessions', { headers: json })
     const ids = (listed.json() as { sessions: Array<{ id: string, current: boolean }> }).sessions
-    const [mine, other] = [true, false].map(current => String(ids.find(session => session.current === current)?.id))
+    const idOf = (isMine: boolean) => String(ids.find(({ current }) => current === isMine)?.id)
+    const [mine, other] = [idOf(true), idOf(false)]
     await laptop.visit('/auth/sessions', { method: 'HEAD', headers: json })
     await ask('GET', '/auth/sessions')
     await laptop.visit('/auth/sessions?from=%2F', { headers: json })
     record.chapter('End')
     await stranger.visit(`/auth/sessions/${other}`, { method: 'DELETE', headers: { origin: url } })
-    await laptop.visit(`/auth/sessions/${other}`, { method: 'DELETE', headers: { origin: 'https://evil.example' } })
+    await laptop.visit(`/auth/sessions/${other}`, { method: 'DELETE', headers: { origin: evil } })
     await laptop.visit(`/auth/sessions/${other}`, { method: 'DELETE', headers: { origin: url } })
     await phone.visit('/auth/me')
     await laptop.visit(`/auth/sessions/${other}`, { method: 'DELETE', headers: { origin: url } })
@@ -115,10 +119,13 @@ export const sessionFlows: Record<string, [title: string, play: Play]> = {
     await elsewhere.visit('/auth/me')
     record.chapter('Refused')
     await devSignIn(visitor)
-    await ask('POST', '/auth/logout', { ...json, cookie: cookie(), origin: 'https://evil.example' })
-    await ask('POST', '/auth/logout', { ...page, ...form, cookie: cookie(), origin: 'https://evil.example' }, `everywhere=true&return_to=${frontend}/bye`)
-    await ask('POST', '/auth/logout', { ...page, ...form, cookie: cookie(), origin: url }, 'return_to=https://evil.example/')
-    await ask('POST', '/auth/logout', { ...json, 'content-type': 'application/json', cookie: cookie(), origin: url }, '{"everywhere":"perhaps"}')
+    const posted = { ...page, ...form, cookie: cookie(), origin: url }
+    const called = { ...json, 'content-type': 'application/json', cookie: cookie(), origin: url }
+    await ask('POST', '/auth/logout', { ...json, cookie: cookie(), origin: evil })
+    const fields = `everywhere=true&return_to=${frontend}/bye`
+    await ask('POST', '/auth/logout', { ...posted, origin: evil }, fields)
+    await ask('POST', '/auth/logout', posted, `return_to=${evil}/`)
+    await ask('POST', '/auth/logout', called, '{"everywhere":"perhaps"}')
     record.chapter('By bearer')
     await ask('POST', '/auth/logout', { authorization: `Bearer ${String(visitor.cookies.get('handstamp'))}` })
     record.chapter('Nobody is signed in')
@@ -127,15 +134,21 @@ export const sessionFlows: Record<string, [title: string, play: Play]> = {
 
   'logout-domain': ['Signing out where the access cookie is shared with sub-domains', async (t, record) => {
     const { ask, url } = await stage(t, record, {
-      PUBLIC_URL: 'https://auth.example.com', COOKIE_DOMAIN: 'example.com', GOOGLE_CLIENT_ID: 'x', GOOGLE_CLIENT_SECRET: 'y'
+      PUBLIC_URL: 'https://auth.example.com',
+      COOKIE_DOMAIN: 'example.com',
+      GOOGLE_CLIENT_ID: 'x',
+      GOOGLE_CLIENT_SECRET: 'y'
     })
     await ask('POST', '/auth/logout', { ...json, origin: url })
-    await ask('POST', '/auth/logout', { ...json, origin: url, cookie: '__Host-handstamp=x.y.z; __Secure-handstamp=x.y.z' })
+    const former = '__Host-handstamp=x.y.z; __Secure-handstamp=x.y.z'
+    await ask('POST', '/auth/logout', { ...json, origin: url, cookie: former })
   }],
 
   cors: ['Pages of other origins', async (t, record) => {
     const { ask } = await stage(t, record, { ALLOWED_ORIGINS: `${frontend},https://*.example.net` })
-    const preflight = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' }
+    const preflight = {
+      'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type'
+    }
     for (const path of ['/auth/me', '/auth/refresh', '/auth/logout', '/auth/sessions', '/auth/sessions/x']) {
       await ask('OPTIONS', path, { origin: frontend, ...preflight })
     }
