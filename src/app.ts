@@ -137,6 +137,11 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
     if (!drain.held) return done()
     drain.held.then(() => done(), done)
   })
+  app.addHook('onRequest', ({ routeOptions }, _reply, done) => {
+    const caughtUp = /^\/(livez|healthz|readyz)$/.test(routeOptions.url ?? '') ? undefined : state.catchUp()
+    if (caughtUp) caughtUp.then(() => done(), done)
+    else done()
+  })
   // A connection that was busy when the stop began would otherwise stay open for its keep-alive time, and hold up the end.
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (drain.isStopping) reply.header('connection', 'close')

@@ -24,6 +24,8 @@ export interface State {
   sessions: Sessions
   /** Keeps up with time, and hears of what operators do, until `close`. */
   follow (): void
+  /** For each request: what others did a second ago is known to it. A promise where it has to wait for that. */
+  catchUp (): Promise<void> | undefined
   /** Has every running service write what an operator did to its audit log: a command has none. @throws StoreError */
   tellServices (event: StateEvent, facts: Record<string, unknown>): Promise<void>
   close (): Promise<void>
@@ -125,6 +127,7 @@ export async function openState (config: Config, options: StateOptions): Promise
         }, upkeepEveryMs).unref()
         isFollowing = true
       },
+      catchUp: () => news.catchUp(),
       tellServices: (event, facts) =>
         news.announce('operator', JSON.stringify({ id: randomId(9), event, ...facts }), epochSeconds(storeClock) + operatorNewsSeconds),
       async close () {

@@ -30,9 +30,11 @@ export function describeError (error: unknown): ErrorForLog {
 const quotesItsInput = (error: Error): boolean => error instanceof SyntaxError ||
   /is not (valid JSON|a valid url component)|^Cannot (use 'in' operator|create property|assign to read only property)/.test(error.message)
 
+const flushMs = 100
+
 /**
- * Written in the background, by the block or ten times a second: a reader of our output that is slow or gone must not
- * hold up a login, and a write for each line costs more than the line.
+ * Written in the background, by the block or a tenth of a second after a line: a reader of our output that is slow or gone
+ * must not hold up a login, and a write for each line costs more than the line.
  * @param isShared other processes write to the same output
  */
 export function logStream (isShared = false) {
@@ -40,12 +42,20 @@ export function logStream (isShared = false) {
     dest: 1,
     sync: false,
     minLength: 4096,
-    periodicFlush: 100,
     maxLength: 4 * 1024 * 1024,
     // A pipe takes this much whole (PIPE_BUF), so lines of several processes do not end up inside each other.
     ...(isShared && { maxWrite: 4096, minLength: 2048 })
   })
-  stream.on('error', () => {})
+  const write = stream.write.bind(stream)
+  let flushing: NodeJS.Timeout | undefined
+  stream.write = line => {
+    flushing ??= setTimeout(() => {
+      flushing = undefined
+      stream.flush(() => {})
+    }, flushMs).unref()
+    return write(line)
+  }
+  stream.on('error', () => {}).on('close', () => clearTimeout(flushing))
   return stream
 }
 

@@ -8,8 +8,12 @@ import type { StoreWatcher } from './outages.ts'
 import { epochSeconds, StoreError, type Clock, type Entry, type Heard, type Page, type Store, type Swap } from './store.ts'
 
 const format = 'handstamp 1'
-const sweepEveryMs = 1_000
+/** Sweeping takes a thousandth of the time, and more only where much has expired. */
+const sweepRest = 1_000
+const sweepSoonMs = 1_000
+const sweepIdleMs = 10_000
 const sweepBatch = 2_000
+const muchExpired = 200
 const pageSize = 1_000
 const forever = 0
 const newsFolder = 'news/'
@@ -23,7 +27,7 @@ export class EmbeddedStore implements Store {
   readonly #lmdb: Lmdb
   readonly #room: DiskRoom
   readonly #clock: Clock
-  readonly #sweeping: NodeJS.Timeout
+  #sweeping: NodeJS.Timeout | undefined
   #sweptTo = ''
   #closed: Promise<void> | undefined
 
@@ -31,7 +35,7 @@ export class EmbeddedStore implements Store {
     this.#lmdb = lmdb
     this.#room = new DiskRoom(folder)
     this.#clock = clock
-    this.#sweeping = setInterval(() => { this.sweep().catch(() => {}) }, sweepEveryMs).unref()
+    this.#sweepIn(sweepSoonMs)
   }
 
   /**
@@ -151,25 +155,39 @@ export class EmbeddedStore implements Store {
   }
 
   async close (): Promise<void> {
-    clearInterval(this.#sweeping)
+    clearTimeout(this.#sweeping)
     this.#closed ??= this.#lmdb.close()
     await this.#closed
   }
 
-  /** Looks at the next batch of entries and removes what is over; gives back how many it looked at. */
+  /** Looks at the next batch of entries and removes what has expired; gives back how many it looked at. */
   async sweep (): Promise<number> {
+    const { looked } = await this.#sweepBatch()
+    return looked
+  }
+
+  async #sweepBatch (): Promise<{ looked: number, expired: number, tookMs: number }> {
+    const began = performance.now()
     const now = epochSeconds(this.#clock)
     const batch = [...this.#lmdb.entries.getRange({ start: this.#sweptTo, limit: sweepBatch })]
     const last = batch[sweepBatch - 1]
     this.#sweptTo = last ? `${last.key}\0` : ''
     const isOver = (value: Buffer | undefined) => value !== undefined && expiryOf(value) !== forever && expiryOf(value) <= now
     const over = batch.filter(({ value }) => isOver(value))
+    const tookMs = performance.now() - began
     if (over.length > 0) {
       await this.#lmdb.change(() => {
         for (const { key } of over) if (isOver(this.#lmdb.entries.get(key))) this.#lmdb.entries.removeSync(key)
       })
     }
-    return batch.length
+    return { looked: batch.length, expired: over.length, tookMs }
+  }
+
+  #sweepIn (ms: number): void {
+    const swept = () => this.#sweepBatch()
+      .then(({ expired, tookMs }) => expired > muchExpired ? sweepSoonMs : Math.max(sweepIdleMs, tookMs * sweepRest), () => sweepIdleMs)
+      .then(next => { if (this.#closed === undefined) this.#sweepIn(next) })
+    this.#sweeping = setTimeout(() => { swept().catch(() => {}) }, ms).unref()
   }
 
   #live (key: string): string | undefined {

@@ -7,8 +7,14 @@ type Listener = (text: string) => Promise<void> | void
 /** Hears which lines are still there where the store may have lost some. */
 type LossListener = (lines: Set<string>) => Promise<void> | void
 
-/** What happens on one replica is known on all within a second. */
+/** While requests come, what happens on one replica is known on all within a second. */
 const everyMs = 300
+/** A request that comes later than this after the last look waits for the next one, and for no longer than its patience. */
+const staleMs = 700
+const patienceMs = 250
+/** At rest nobody has to know: a process that nobody uses is hardly woken. */
+const restAfterMs = 3_000
+const atRestMs = 2_000
 
 /**
  * Reads what any process announced in the store, our own announcements too. While the store is away, what is known
@@ -26,6 +32,11 @@ export class News {
   readonly #untold = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #reading: Promise<void> | undefined
+  /** Milliseconds of a clock that only goes forward: the last look, and the last request. */
+  #lookedAt = 0
+  #usedAt = 0
+  #isAway = false
+  #isFollowing = false
 
   constructor (store: Store, onProblem: (error: unknown) => void) {
     this.#store = store
@@ -55,13 +66,44 @@ export class News {
   /** Reads all that lives, then keeps reading. @throws StoreError */
   async follow (): Promise<void> {
     await this.#read()
-    this.#timer = setInterval(() => {
-      this.#reading ??= this.#read().catch(this.#onProblem).finally(() => { this.#reading = undefined })
-    }, everyMs).unref()
+    this.#lookedAt = this.#usedAt = performance.now()
+    this.#isFollowing = true
+    this.#lookIn(everyMs)
+  }
+
+  /**
+   * To be called for each request. What others told a second ago is known to it: after a rest it has to wait for that, but
+   * not while the store is away.
+   */
+  catchUp (): Promise<void> | undefined {
+    this.#usedAt = performance.now()
+    if (this.#usedAt - this.#lookedAt < staleMs || this.#isAway || !this.#isFollowing) return undefined
+    let late: NodeJS.Timeout | undefined
+    const patience = new Promise<void>(resolve => { late = setTimeout(resolve, patienceMs) })
+    return Promise.race([this.#look(), patience]).finally(() => clearTimeout(late))
   }
 
   async stop (): Promise<void> {
-    clearInterval(this.#timer)
+    this.#isFollowing = false
+    clearTimeout(this.#timer)
+    await this.#reading
+  }
+
+  #lookIn (ms: number): void {
+    clearTimeout(this.#timer)
+    if (this.#isFollowing) this.#timer = setTimeout(() => { this.#look().catch(this.#onProblem) }, ms).unref()
+  }
+
+  async #look (): Promise<void> {
+    this.#reading ??= this.#read().then(() => { this.#isAway = false }, (error: unknown) => {
+      this.#isAway = true
+      this.#onProblem(error)
+    }).finally(() => {
+      this.#reading = undefined
+      this.#lookedAt = performance.now()
+      const isAtRest = this.#lookedAt - this.#usedAt > restAfterMs && this.#untold.size === 0 && !this.#isAway
+      this.#lookIn(isAtRest ? atRestMs : everyMs)
+    })
     await this.#reading
   }
 

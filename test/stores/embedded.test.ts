@@ -83,6 +83,22 @@ t.test('a store sweeps by itself', async t => {
   await eventually('it is swept', () => entriesIn(folder) === 1)
 })
 
+t.test('a store at rest is swept seldom, and much that has expired is swept soon', async t => {
+  const waits: number[] = []
+  const { setTimeout: originalTimeout } = globalThis
+  t.intercept(globalThis, 'setTimeout', {
+    value: (act: () => void, ms: number) => {
+      waits.push(ms)
+      return originalTimeout(act, Math.min(ms, 5))
+    }
+  })
+  const store = await opened(t, temporaryFolder(t))
+  await eventually('it has nothing to do', () => waits.filter(ms => ms >= 10_000).length > 3)
+  await Promise.all(Array.from({ length: 300 }, (_, number) => store.put(`things/${number}`, 'x', 1)))
+  const from = waits.length
+  await eventually('it hurries', () => waits.slice(from).includes(1_000))
+})
+
 t.test('processes that start at once on an empty folder share one store', async t => {
   for (let round = 0; round < 20; round++) {
     const folder = join(temporaryFolder(t), 'data')

@@ -125,3 +125,74 @@ t.test('a store that takes no news still gives it', async t => {
   await eventually('it is heard', () => heard.length > 0)
   t.same(heard, ['from elsewhere'])
 })
+
+/** One process on a store that can hang or be away, a clock that the test moves, and how long it means to wait for the next look. */
+async function restful (t: Teardown & { intercept: typeof import('tap').t.intercept }) {
+  const store = await EmbeddedStore.open(temporaryFolder(t))
+  t.teardown(() => store.close())
+  let looks = 0
+  let hindered: (() => Promise<never>) | undefined
+  const watched = Object.assign(Object.create(store) as Store, {
+    newsAfter: (after: number) => {
+      looks++
+      return hindered ? hindered() : store.newsAfter(after)
+    }
+  })
+  const began = performance.now()
+  let traveled = 0
+  t.intercept(performance, 'now', { value: () => began + traveled })
+  const news = new News(watched, () => {})
+  const heard: string[] = []
+  news.on('session', text => { heard.push(text) })
+  await news.follow()
+  t.teardown(() => news.stop())
+  return {
+    store,
+    news,
+    heard,
+    looks: () => looks,
+    travel: (ms: number) => { traveled += ms },
+    hinder: (how: (() => Promise<never>) | undefined) => { hindered = how }
+  }
+}
+
+t.test('a request after a rest knows what others did before it, and the next ones wait for nothing', async t => {
+  const { store, news, heard, travel, looks } = await restful(t)
+  travel(60_000)
+  await store.announce('session a', inAMinute())
+  await news.catchUp()
+  t.same(heard, ['a'])
+  const known = looks()
+  for (let request = 0; request < 100; request++) t.equal(news.catchUp(), undefined)
+  t.equal(looks(), known)
+})
+
+t.test('a request does not wait for a store that hangs, and not at all for one that is away', async t => {
+  const { news, travel, hinder } = await restful(t)
+  travel(60_000)
+  let refuse = () => {}
+  hinder(() => new Promise((_resolve, reject) => { refuse = () => reject(new StoreError('away')) }))
+  await news.catchUp() // its patience ends
+  refuse()
+  await eventually('that is known', () => news.catchUp() === undefined)
+  travel(60_000)
+  t.equal(news.catchUp(), undefined)
+})
+
+t.test('a process that nobody uses looks every two seconds, and one that is used three times a second', async t => {
+  const waits: number[] = []
+  const { setTimeout: later } = globalThis
+  t.intercept(globalThis, 'setTimeout', {
+    value: (act: () => void, ms: number) => {
+      if (ms >= 100) waits.push(ms)
+      return later(act, Math.min(ms, 5))
+    }
+  })
+  const { travel, news } = await restful(t)
+  await eventually('it is used', () => waits.includes(300))
+  travel(10_000)
+  await eventually('it is at rest', () => waits.includes(2_000))
+  await news.catchUp()
+  const from = waits.length
+  await eventually('it is used again', () => waits.slice(from).includes(300))
+})
