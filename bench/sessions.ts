@@ -35,7 +35,7 @@ export async function sessions (effort: Effort): Promise<Finding[]> {
 }
 
 /** A store with so many sessions, and browsers that hold some of them, far apart in the file. */
-interface Filled {
+export interface Filled {
   name: string
   dataDir: string
   requests: Entry['requests']
@@ -43,7 +43,7 @@ interface Filled {
   bytes: number
 }
 
-async function filled (count: number, atOnce: number): Promise<Filled> {
+export async function filled (count: number, atOnce: number): Promise<Filled> {
   const dataDir = await warmDataDir()
   const state = await open({ DATA_DIR: dataDir })
   const path = join(dataDir, 'handstamp.mdb')

@@ -72,7 +72,7 @@ export async function startToFirstAnswer ({ path, env = {}, probe = '/' }: Scrip
   running.add(child.once('exit', () => running.delete(child)))
   await answering(child, `http://127.0.0.1:${port}${probe}`, 1)
   const took = performance.now() - began
-  child.kill('SIGKILL')
+  child.kill('SIGINT')
   await once(child, 'exit')
   return took
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { DiskRoom } from './disk-room.ts'
 import { removeDrafts } from './drafts.ts'
 import { Lmdb } from './lmdb.ts'
-import { assertWhole } from './lmdb-file.ts'
+import { assertWhole, lastTransaction } from './lmdb-file.ts'
+import { isAsClosed } from './lmdb-mark.ts'
 import type { StoreWatcher } from './outages.ts'
 import { epochSeconds, StoreError, type Clock, type Entry, type Heard, type Page, type Store, type Swap } from './store.ts'
 
@@ -48,9 +49,10 @@ export class EmbeddedStore implements Store {
     const path = join(folder, 'handstamp.mdb')
     if (!existsSync(path)) await Lmdb.make(path, entries => { entries.putSync('format', entryOf(format, forever)) })
     removeDrafts(path)
-    assertWhole(path)
+    const isAsItWas = isAsClosed(path, lastTransaction(path))
+    if (!isAsItWas) assertWhole(path)
     try {
-      const store = new EmbeddedStore(await Lmdb.open(path, clock, watcher), folder, clock)
+      const store = new EmbeddedStore(await Lmdb.open(path, !isAsItWas, clock, watcher), folder, clock)
       if (store.#live('format') === format) return store
       await store.close()
     } catch (error) {

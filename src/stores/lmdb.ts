@@ -1,7 +1,10 @@
 import { accessSync, closeSync, constants, existsSync, openSync, rmSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { open, type RootDatabase } from 'lmdb'
 import { draftOf, place } from './drafts.ts'
 import { TransactionCounter } from './lmdb-counter.ts'
+import { examine, lastTransaction } from './lmdb-file.ts'
+import { markClosed } from './lmdb-mark.ts'
 import { Outages, type StoreWatcher } from './outages.ts'
 import { StoreError, type Clock } from './store.ts'
 
@@ -11,6 +14,9 @@ export type Entries = RootDatabase<Buffer, string>
 const maxStillness = 5
 const lookEveryMs = 100
 const notMade = Symbol('not made')
+/** Looking through a file behind its back takes a twentieth of the time, in slices that no request notices. */
+const sliceMs = 1
+const betweenSlicesMs = 20
 /** One follows the other, unless processes open the store all the time. */
 const attempts = 20
 
@@ -33,6 +39,10 @@ export class Lmdb {
   #heldUp = 0
   /** Set where the error is about to end the process. */
   #lost: NodeJS.Immediate | undefined
+  /** Where the file was looked through after it was opened: what was wrong with it. */
+  #damage: unknown
+  #examining: Promise<void> | undefined
+  readonly #closing = new AbortController()
 
   private constructor (path: string, clock: Clock, watcher?: StoreWatcher) {
     this.#path = path
@@ -41,13 +51,17 @@ export class Lmdb {
     this.#counter = new TransactionCounter(path)
   }
 
-  /** To be closed once for each time it was opened. */
-  static async open (path: string, clock: Clock, watcher?: StoreWatcher): Promise<Lmdb> {
+  /**
+   * To be closed once for each time it was opened.
+   * @param isWhole all of the file was looked through; else that is done in the background, and damage ends the process
+   */
+  static async open (path: string, isWhole: boolean, clock: Clock, watcher?: StoreWatcher): Promise<Lmdb> {
     const lmdb = handles.get(path) ?? new Lmdb(path, clock, watcher)
     handles.set(path, lmdb)
     lmdb.#users++
     try {
       await lmdb.change(() => {}) // puts right what the opening may have done to the counter
+      if (!isWhole) lmdb.#examining ??= lmdb.#examine()
       return lmdb
     } catch (error) {
       await lmdb.close()
@@ -71,6 +85,7 @@ export class Lmdb {
   }
 
   read<Result> (look: () => Result): Result {
+    this.#assertNotDamaged()
     try {
       this.entries.resetReadTxn() // it is kept for a while, and would not show what another process wrote just now
       return look()
@@ -104,15 +119,42 @@ export class Lmdb {
   }
 
   assertNotHeldUp (): void {
+    this.#assertNotDamaged()
     if (this.#heldUp > 0) throw new StoreError('the embedded store does not get to write')
   }
 
   async close (): Promise<void> {
     if (--this.#users > 0) return
     handles.delete(this.#path)
+    this.#closing.abort()
     if (this.#lost !== undefined || this.#heldUp > 0) return endWithoutWaiting()
+    await this.#examining
     await this.entries.close()
     this.#counter.close()
+    if (this.#damage === undefined) markClosed(this.#path, lastTransaction(this.#path))
+  }
+
+  #assertNotDamaged (): void {
+    if (this.#damage !== undefined) throw new StoreError('the embedded store is damaged', this.#damage)
+  }
+
+  async #examine (): Promise<void> {
+    try {
+      const looking = examine(this.#path)
+      for (let isDone = false; !isDone;) {
+        await pause(betweenSlicesMs, undefined, { ref: false, signal: this.#closing.signal })
+        for (const until = performance.now() + sliceMs; !isDone && performance.now() < until;) isDone = looking.next().done === true
+      }
+    } catch (error) {
+      if (!this.#closing.signal.aborted) this.#condemn(error)
+    }
+  }
+
+  /** Nothing is served from a damaged file, and nothing written to it. */
+  #condemn (error: unknown): void {
+    this.#damage = error
+    this.outages.begin(new StoreError('the embedded store is damaged', error))
+    setImmediate(() => { throw error })
   }
 
   /** All of the change or none of it ever, and none if nobody waits for it any more when its turn comes. */

@@ -25,7 +25,7 @@ t.test('a disk without hard links and without modes keeps a secret and a store a
       const again = await EmbeddedStore.open(folder)
       t.equal(await again.get('things/a'), 'one')
       await again.close()
-      t.same(readdirSync(folder).sort(), ['handstamp.mdb', 'handstamp.mdb-lock', 'secret'])
+      t.same(readdirSync(folder).sort(), ['handstamp.mdb', 'handstamp.mdb-lock', 'handstamp.mdb.closed', 'secret'])
     })
   }
 })

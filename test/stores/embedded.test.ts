@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs, {
-  closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync, symlinkSync, truncateSync,
+  closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, rmSync, statSync, symlinkSync, truncateSync,
   writeFileSync, writeSync
 } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
@@ -13,7 +13,10 @@ import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { EmbeddedStore } from '../../src/stores/embedded.ts'
 import { TransactionCounter } from '../../src/stores/lmdb-counter.ts'
+import { lastTransaction } from '../../src/stores/lmdb-file.ts'
+import { markClosed } from '../../src/stores/lmdb-mark.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
+import { run, serve } from '../helpers/child.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { failing, replaceCalls } from '../helpers/file-system.ts'
 import { listOf } from '../helpers/stores.ts'
@@ -52,7 +55,7 @@ t.test('R41 the files are for us alone, and so is a folder we made', async t => 
   const folder = join(temporaryFolder(t), 'made', 'for us')
   await (await EmbeddedStore.open(folder)).close()
   t.equal(statSync(folder).mode & 0o777, 0o700)
-  t.same(readdirSync(folder).sort(), ['handstamp.mdb', 'handstamp.mdb-lock'])
+  t.same(readdirSync(folder).sort(), ['handstamp.mdb', 'handstamp.mdb-lock', 'handstamp.mdb.closed'])
   for (const file of readdirSync(folder)) t.equal(statSync(join(folder, file)).mode & 0o777, 0o600, file)
 })
 
@@ -404,6 +407,57 @@ t.test('L22 the service does not start on a damaged store', async t => {
   truncateSync(path)
   await t.rejects(buildApp(loadConfig({ DATA_DIR: join(path, '..') })), { name: 'StoreError', message: /is damaged: restore a backup/ })
   t.equal(statSync(path).size, 0)
+})
+
+t.test('L22 a file that was closed well is opened without reading all of it, and read behind', async t => {
+  const path = await filledFile(t)
+  const reads = () => {
+    let count = 0
+    const { readSync: original } = fs
+    t.intercept(fs, 'readSync', { value: (...args: Parameters<typeof original>) => { count++; return original(...args) } })
+    syncBuiltinESMExports()
+    return () => count
+  }
+  const counted = reads()
+  const store = await opened(t, join(path, '..'))
+  const atStart = counted()
+  t.ok(atStart < 20, `${atStart} reads`)
+  await eventually('all of it is read', () => counted() > atStart + 50)
+  await store.close()
+  rmSync(`${path}.closed`)
+  const from = counted()
+  await opened(t, join(path, '..'))
+  t.ok(counted() > from + 50, 'without the mark all of it is read at once')
+})
+
+t.test('L22 a file that cannot be marked as closed well is read the next time', async t => {
+  const folder = temporaryFolder(t)
+  mkdirSync(join(folder, 'handstamp.mdb.closed'))
+  for (let time = 0; time < 2; time++) {
+    const store = await EmbeddedStore.open(folder)
+    await store.put('things/a', 'x')
+    await store.close()
+  }
+  t.same(readdirSync(folder).sort(), ['handstamp.mdb', 'handstamp.mdb-lock', 'handstamp.mdb.closed'])
+})
+
+t.test('L22 damage that nobody could see from outside ends the service, and is not served', async t => {
+  const DATA_DIR = temporaryFolder(t)
+  const first = await serve(t, { DATA_DIR })
+  first.process.kill('SIGTERM')
+  t.equal(await first.ended, 0)
+  const store = await EmbeddedStore.open(DATA_DIR)
+  await Promise.all(Array.from({ length: 2_000 }, (_, number) => store.put(`things/${number}`, 'x'.repeat(300))))
+  await store.close()
+  const path = join(DATA_DIR, 'handstamp.mdb')
+  const last = lastTransaction(path)
+  overwritePages(path, page => { if (isLeaf(page) && page.includes('things/1999')) page.writeUInt16LE(0xfff0, 24) })
+  markClosed(path, last)
+  const child = run(t, { DATA_DIR, PORT: '0', DEV_LOGIN: 'true' })
+  t.equal(await child.ended, 1)
+  t.match(child.stdout(), /"level":60,[^\n]*is damaged: restore a backup, or move it away to start empty/)
+  t.match(child.stdout(), /the store has a problem/)
+  await t.rejects(EmbeddedStore.open(DATA_DIR), { message: /is damaged/ }, 'and it does not start again')
 })
 
 t.test('L22 another program\'s LMDB file, and one of a newer version, are refused and left as they are', async t => {
