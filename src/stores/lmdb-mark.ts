@@ -28,3 +28,6 @@ export function isAsClosed (path: string, transaction: bigint): boolean {
     return false
   }
 }
+
+/** The next start reads all of the file, and refuses it. */
+export const unmark = (path: string): void => rmSync(markOf(path), { force: true })

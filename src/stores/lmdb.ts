@@ -4,7 +4,7 @@ import { open, type RootDatabase } from 'lmdb'
 import { draftOf, place } from './drafts.ts'
 import { TransactionCounter } from './lmdb-counter.ts'
 import { examine, lastTransaction } from './lmdb-file.ts'
-import { markClosed } from './lmdb-mark.ts'
+import { markClosed, unmark } from './lmdb-mark.ts'
 import { Outages, type StoreWatcher } from './outages.ts'
 import { StoreError, type Clock } from './store.ts'
 
@@ -153,6 +153,7 @@ export class Lmdb {
   /** Nothing is served from a damaged file, and nothing written to it. */
   #condemn (error: unknown): void {
     this.#damage = error
+    unmark(this.#path)
     this.outages.begin(new StoreError('the embedded store is damaged', error))
     setImmediate(() => { throw error })
   }
