@@ -77,8 +77,10 @@ function isOwnTarget (pathname: string): boolean {
   for (const segment of decoded.split(/[/\\]/)) {
     if (segment === '..') segments.pop()
     else if (segment !== '' && segment !== '.') segments.push(segment.toLowerCase())
+    // Also where an encoded `/..` would leave it again: not every router decodes.
+    if (segments[0] === 'auth') return ownTargets.includes(pathname)
   }
-  return segments[0] !== 'auth' || ownTargets.includes(pathname)
+  return true
 }
 
 /** RFC 1123 section 2.1. URLs allow more, `;` and `,` for two, which mean something in the headers that name an origin. */

@@ -73,13 +73,15 @@ export const lastTransaction = (path: string): bigint => withFile(path, file => 
 
 function withFile<Result> (path: string, look: (file: number) => Result): Result {
   const file = openSync(path, 'r')
+  let result: Result
   try {
-    return look(file)
+    result = look(file)
   } catch (error) {
     throw new StoreError(`the store ${path} is damaged: restore a backup, or move it away to start empty`, error)
   } finally {
     closeSync(file)
   }
+  return result
 }
 
 /** The newer of two: the other one is of the transaction before. */

@@ -87,7 +87,7 @@ t.test('a name server that never answers for IPv6 does not cost the IPv4 address
   t.same(await names.addresses('four.test'), ['192.0.2.8'])
   t.same(await names.addresses('six.test'), ['2001:db8::8'])
   await t.rejects(names.addresses('neither.test'), { code: 'ENODATA' })
-  await t.rejects(names.addresses('mute.test'), { code: 'ETIMEOUT' })
+  t.match((await timed(names.addresses('mute.test'))).code, /^E?TIMED?OUT$/, 'the limit of DNS and that of the look-up end together')
 })
 
 t.test('an answer that comes late is there for the next login, and serves for ten minutes while look-ups are slow', async t => {

@@ -13,7 +13,7 @@ import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { EmbeddedStore } from '../../src/stores/embedded.ts'
 import { TransactionCounter } from '../../src/stores/lmdb-counter.ts'
-import { lastTransaction } from '../../src/stores/lmdb-file.ts'
+import { assertWhole, examine, lastTransaction } from '../../src/stores/lmdb-file.ts'
 import { markClosed } from '../../src/stores/lmdb-mark.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { run, serve } from '../helpers/child.ts'
@@ -458,6 +458,67 @@ t.test('L22 damage that nobody could see from outside ends the service, and is n
   t.match(child.stdout(), /"level":60,[^\n]*is damaged: restore a backup, or move it away to start empty/)
   t.match(child.stdout(), /the store has a problem/)
   await t.rejects(EmbeddedStore.open(DATA_DIR), { message: /is damaged/ }, 'and it does not start again')
+})
+
+t.test('L22 damage that is found while the store is open ends all reads and writes, and then the process', async t => {
+  const path = await filledFile(t)
+  overwritePages(path, page => { if (isLeaf(page) && page.includes('things/599')) page.writeUInt16LE(0xfff0, 24) })
+  markClosed(path, lastTransaction(path))
+  const fatal: unknown[] = []
+  const { setImmediate: original } = globalThis
+  const heard = (callback: (...args: unknown[]) => void, ...args: unknown[]) => original(() => {
+    try {
+      callback(...args)
+    } catch (error) {
+      fatal.push(error)
+    }
+  })
+  t.intercept(globalThis, 'setImmediate', { value: heard })
+  const store = await EmbeddedStore.open(join(path, '..'))
+  await eventually('the process would end', () => fatal.length > 0)
+  t.match(fatal, [{ name: 'StoreError', message: /is damaged: restore a backup/ }])
+  await t.rejects(store.get('things/1'), { name: 'StoreError', message: 'the embedded store is damaged' })
+  await t.rejects(store.put('things/1', 'x'), { name: 'StoreError', message: 'the embedded store is damaged' })
+  await t.rejects(store.ping(), { name: 'StoreError', message: 'the embedded store is damaged' })
+  await store.close()
+  await t.rejects(EmbeddedStore.open(join(path, '..')), { message: /is damaged/ }, 'it was not marked as closed well')
+})
+
+t.test('L22 a tree of any height is looked through, page by page, and an empty one is whole', async t => {
+  const path = join(temporaryFolder(t), 'tree.mdb')
+  const fill = async (entries: number, length: number) => {
+    const file = open({ path, noSubdir: true, encoding: 'binary' })
+    await file.transaction(() => {
+      for (let number = 0; number < entries; number++) file.put(`${'k'.repeat(400)}${number}`, Buffer.alloc(length))
+    })
+    await file.close()
+  }
+  await fill(0, 0)
+  t.same([...examine(path)], [], 'there is nothing to look at')
+  assertWhole(path)
+  await fill(1_000, 1_500)
+  await fill(3, 20_000)
+  assertWhole(path)
+  const leaves = [...examine(path)].length
+  t.ok(leaves > 300, `${leaves} leaves`)
+
+  overwritePages(path, page => { if (page.readUInt16LE(18) === 4) page.writeUInt32LE(10_000, 20) })
+  t.throws(() => [...examine(path)], { name: 'StoreError', message: /is damaged/ })
+})
+
+t.test('L22 pages that lead in a circle are damage', async t => {
+  const path = join(temporaryFolder(t), 'tree.mdb')
+  const file = open({ path, noSubdir: true, encoding: 'binary' })
+  await file.transaction(() => { for (let number = 0; number < 1_000; number++) file.put(`${number}`, Buffer.alloc(300)) })
+  await file.close()
+  // Each child of a branch is the branch itself: the lower half of a page number stands at the start of a node.
+  overwritePages(path, page => {
+    if (page.readUInt16LE(18) !== 1) return
+    for (let pointer = 24; pointer < 24 + page.readUInt16LE(20); pointer += 2) {
+      page.writeUInt32LE(page.readUInt32LE(0), 24 + page.readUInt16LE(pointer))
+    }
+  })
+  t.throws(() => assertWhole(path), { name: 'StoreError', message: /is damaged/, cause: { message: 'its pages lead in a circle' } })
 })
 
 t.test('L22 another program\'s LMDB file, and one of a newer version, are refused and left as they are', async t => {
