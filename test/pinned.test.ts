@@ -5,7 +5,7 @@ import t from 'tap'
 const found = (pattern: RegExp, ...files: string[]): string[] =>
   files.flatMap(file => [...readFileSync(file, 'utf8').matchAll(pattern)].map(([, name = '']) => name))
 
-t.test('what is built from elsewhere cannot change without a commit of ours', t => {
+t.test('R79 R80 what is built from elsewhere cannot change without a commit of ours', t => {
   const actions = found(/^\s*-? *uses: *(\S+)/gm, '.github/workflows/ci.yml')
   const images = [...found(/^FROM (\S+)/gm, 'Dockerfile'), ...found(/^\s*image: *(\S+)/gm, 'docker-compose.yml')]
   t.ok(actions.length > 0 && images.length > 1)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { parseStrictJson, parseStrictObject } from '../src/strict-json.ts'
 
-t.test('a member that is named twice is refused, however it is spelled and wherever it is', async t => {
+t.test('R13 R17 R33 a member that is named twice is refused, however it is spelled and wherever it is', async t => {
   for (const text of ['{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '{"a":1, "b":2 , "a" : 3}', '[{"a":1,"a":2}]', '{"x":{"a":1,"a":2}}',
     '{"a":{"b":1},"a":2}', '{"":1,"":2}',
     '{"__proto__":1,"__proto__":2}', '{"a":[1,{"b":1}],"c":{},"a":0}', '{"\\"":1,"\\"":2}', '{"a\\\\":1,"a\\\\":2}']) {
@@ -24,7 +24,7 @@ t.test('what JSON.parse gives, this gives, for whatever it wrote', async t => {
   }), { numRuns: 300 })
 })
 
-t.test('what is not JSON or not UTF-8 is refused', async t => {
+t.test('R17 what is not JSON or not UTF-8 is refused', async t => {
   for (const text of ['', 'x', '{', '{"a":1', "{'a':1}", '{"a":1,}', 'NaN', '01']) t.throws(() => parseStrictJson(text), { name: 'SyntaxError' }, text)
   for (const bytes of [[0x22, 0xff, 0x22], [0x22, 0xc0, 0xaf, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22]]) t.throws(() => parseStrictJson(Buffer.from(bytes)))
 })

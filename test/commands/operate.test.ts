@@ -121,7 +121,7 @@ t.test('R39 keys rotate waits until the next key has been published for a day, u
   t.equal(await me(), 200)
 })
 
-t.test('R39 a revoked key verifies nothing any more in the running service, within a second', async t => {
+t.test('L27 R39 a revoked key verifies nothing any more in the running service, within a second', async t => {
   const { type, published, me, browser } = await scene(t)
   const before = await published()
   const from = Date.now()

@@ -52,7 +52,7 @@ t.test('nothing needs to be configured on one\'s own machine', async t => {
   })
 })
 
-t.test('an empty variable is an absent one, unless it restricts who may sign in', async t => {
+t.test('R78 an empty variable is an absent one, unless it restricts who may sign in', async t => {
   t.same(problems({
     PUBLIC_URL: '',
     PORT: '',
@@ -102,7 +102,7 @@ t.test('what nobody configured is told beside other problems', async t => {
 
 // Where it is, and how it listens
 
-t.test('PUBLIC_URL is an origin, and https unless it is loopback', async t => {
+t.test('R78 PUBLIC_URL is an origin, and https unless it is loopback', async t => {
   assertBad(t, 'PUBLIC_URL', [
     'auth.example.com', 'https://', 'https://auth.example.com/', 'https://auth.example.com/auth', 'https://auth.example.com?x',
     'https://auth.example.com#x', 'http://auth.example.com', 'http://10.0.0.1', 'http://localhost.example.com', 'http://127.0.0.1.example.com',
@@ -226,7 +226,7 @@ t.test('R78 what is no secret comes from no file, and does not turn a provider o
 
 // Where a login may end
 
-t.test('ALLOWED_ORIGINS are exact origins, or one label of any name', async t => {
+t.test('R44 ALLOWED_ORIGINS are exact origins, or one label of any name', async t => {
   assertBad(t, 'ALLOWED_ORIGINS', [
     '*', 'null', 'app.example.com', 'https://app.example.com/', 'https://app.example.com/x', 'https://app.example.com?x',
     'https://app.example.com:443', 'https://APP.example.com', 'https://user@app.example.com', 'https://*', 'https://*.com', 'http://*.example.com',
@@ -246,7 +246,7 @@ t.test('a live service returns to https, or to this machine', async t => {
   assertGood(t, 'ALLOWED_ORIGINS', [['http://localhost:5173', ['http://localhost:5173']]], config => config.returnTo.allowedOrigins, live)
 })
 
-t.test('DEFAULT_RETURN_TO is a target that a login may name', async t => {
+t.test('R44 DEFAULT_RETURN_TO is a target that a login may name', async t => {
   assertBad(t, 'DEFAULT_RETURN_TO', ['home', '//evil.test', 'https://evil.test', '/auth/logout', '/\\evil.test', 'javascript:1', 'https://app.example.com', '/a\nb'])
   assertGood(t, 'DEFAULT_RETURN_TO', [
     ['/home', '/home'], ['http://localhost:3000/home', '/home'], ['https://app.example.com', 'https://app.example.com/']
@@ -392,7 +392,7 @@ t.test('R78 the image as it is built serves no dev login, and the compose file p
 
 // Tokens
 
-t.test('tokens are as configured, within bounds', async t => {
+t.test('R31 R41 tokens are as configured, within bounds', async t => {
   assertBad(t, 'TOKEN_TTL', ['0s', '10', '10 m', '1.5h', '25h', '2d', '-1m', '10M', 'm', '600', '99999999s', 'soon'])
   assertGood(t, 'TOKEN_TTL', [['30s', 30], ['10m', 600], ['24h', 86_400], ['1d', 86_400]], config => config.token.ttlSeconds)
   assertBad(t, 'SESSION_MAX_TTL', ['0d', '366d', '30'])

@@ -132,7 +132,7 @@ t.test('R24 EMAIL_VERIFIED=always is for one tenant of Microsoft', async t => {
   t.match(problems(acme({ ...trusted, ISSUER: `${host}/organizations/v2.0` })), [/^OIDC_ACME_EMAIL_VERIFIED cannot be always/])
 })
 
-t.test('a client that signs needs a key that can, and no secret', async t => {
+t.test('R23 a client that signs needs a key that can, and no secret', async t => {
   const signing = (key: string | undefined, more: Environment = {}) =>
     acme({ TOKEN_AUTH: 'private_key_jwt', CLIENT_SECRET: undefined, PRIVATE_KEY: key, ...more })
   for (const key of [p256, pem(() => generateKeyPairSync('rsa', { modulusLength: 2048 })), pem(() => generateKeyPairSync('ed25519')),

@@ -45,7 +45,7 @@ t.test('two variables switch a provider on', async t => {
   }
 })
 
-t.test('half a pair is a problem that names both halves', async t => {
+t.test('R78 half a pair is a problem that names both halves', async t => {
   t.same(problems({ GITHUB_CLIENT_ID: 'x' }), ['GITHUB_CLIENT_SECRET is missing: GITHUB_CLIENT_ID is set, and GitHub needs both'])
   t.same(problems({ GITHUB_CLIENT_SECRET: 'x' }), ['GITHUB_CLIENT_ID is missing: GITHUB_CLIENT_SECRET is set, and GitHub needs both'])
 })
@@ -137,7 +137,7 @@ t.test('a tenant of Microsoft is a GUID or one of three words', async t => {
   }
 })
 
-t.test('addresses of providers are https, or http where all is loopback', async t => {
+t.test('R15 R78 addresses of providers are https, or http where all is loopback', async t => {
   const http = { API_URL: 'http://127.0.0.1:9000/api' }
   t.same(problems(pair('GITHUB', http)), [])
   t.match(problems({ PUBLIC_URL: 'https://auth.example.com', ...pair('GITHUB', http) }), [/^GITHUB_API_URL must be https/])

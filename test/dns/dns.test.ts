@@ -19,7 +19,7 @@ const settings = (id: string, origin: string) => Object.fromEntries(Object.entri
   CLIENT_SECRET: 'secret'
 }).map(([name, value]) => [`OAUTH2_${id.toUpperCase()}_${name}`, value]))
 
-t.test('logins at one provider are as before while the name servers of four others are silent', async t => {
+t.test('R82 logins at one provider are as before while the name servers of four others are silent', async t => {
   const authority = certificate()
   const trusted = join(temporaryFolder(t), 'authority.pem')
   writeFileSync(trusted, authority.cert)

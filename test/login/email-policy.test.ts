@@ -169,7 +169,7 @@ t.test('BLOCKED_EMAILS wins over everything', async t => {
   await assertAdmits(t, open, 'itself', ['ada@example.com', 'eve@evil.test'])
 })
 
-t.test('OIDC_<ID>_EMAIL_DOMAINS binds that provider, whoever else is allowed', async t => {
+t.test('R24 OIDC_<ID>_EMAIL_DOMAINS binds that provider, whoever else is allowed', async t => {
   const scene = await rogueScene(t, {
     OIDC_ROGUE_EMAIL_DOMAINS: 'example.com,.partner.test',
     ALLOWED_EMAILS: 'guest@evil.test',
@@ -199,7 +199,7 @@ t.test('an email of Google\'s that is none cannot be used either', async t => {
   }
 })
 
-t.test('without a list of domains, Google may vouch for any mailbox it verified', async t => {
+t.test('R29 without a list of domains, Google may vouch for any mailbox it verified', async t => {
   await assertAdmits(t, await googleScene(t), 'itself', ['ada@example.com', 'ada@gmail.com'], {}, 'google')
 })
 

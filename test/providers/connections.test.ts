@@ -177,7 +177,7 @@ t.test('a hundred logins one after the other take two connections to the provide
   t.equal(scene.rogue.requests.filter(path => path === '/token').length, 100)
 })
 
-t.test('a GET is asked again on a new connection where a kept one was closed, a code never is', async t => {
+t.test('L04 a GET is asked again on a new connection where a kept one was closed, a code never is', async t => {
   const scene = await rogueScene(t)
   scene.rogue.claims = { email: undefined, email_verified: undefined }
   const served = new WeakSet<Socket>()
@@ -218,7 +218,7 @@ t.test('what NO_PROXY names is called directly, and all else through the proxy b
 
 // DNS
 
-t.test('24 callbacks to a provider whose name server is silent leave another provider as it was', async t => {
+t.test('R82 24 callbacks to a provider whose name server is silent leave another provider as it was', async t => {
   const rogue = await rogueProvider(t)
   const port = new URL(rogue.issuer).port
   rogue.issuer = `http://rogue.localhost:${port}`

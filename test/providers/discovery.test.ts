@@ -9,7 +9,7 @@ const json = { accept: 'application/json' }
 const questions = ({ rogue }: RogueScene) => rogue.requests.filter(asked => asked === path).length
 const start = ({ browser }: RogueScene, provider = 'rogue') => browser.visit(`/auth/${provider}`, { headers: json })
 
-t.test('R15 a discovery document that cannot be trusted opens no login, and a better one does', async t => {
+t.test('L13 R15 a discovery document that cannot be trusted opens no login, and a better one does', async t => {
   const scene = await rogueScene(t)
   const { rogue } = scene
   const { issuer } = rogue
@@ -162,7 +162,7 @@ t.test('logins at the same moment share one discovery, and later ones need none'
   t.equal(questions(scene), 1)
 })
 
-t.test('a known provider keeps working while its discovery is away', async t => {
+t.test('R82 a known provider keeps working while its discovery is away', async t => {
   const scene = await rogueScene(t)
   t.equal(await outcome(scene), 'ok')
   scene.rogue.handlers[path] = (_request, response) => { response.writeHead(404).end() }
@@ -207,7 +207,7 @@ t.test('an authorization endpoint with a query keeps it', async t => {
   t.equal(await outcome(scene), 'ok')
 })
 
-t.test('S256 is used where the provider does not say what it can', async t => {
+t.test('R1 S256 is used where the provider does not say what it can', async t => {
   const scene = await rogueScene(t)
   scene.rogue.metadata = { code_challenge_methods_supported: undefined, id_token_signing_alg_values_supported: undefined }
   t.equal(new URL(String((await start(scene)).headers['location'])).searchParams.get('code_challenge_method'), 'S256')

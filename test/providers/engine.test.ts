@@ -166,14 +166,14 @@ t.test('a secret that is optional goes by its name, or not at all', async t => {
   }
 })
 
-t.test('a POST is never tried twice, a GET once more', async t => {
+t.test('L04 a POST is never tried twice, a GET once more', async t => {
   const { fake, login } = await scene(t)
   fake.answers['POST /api/details'] = reply(503, {})
   t.equal((await login()).page.json().code, 'provider_error')
   t.equal(fake.requests.filter(({ path }) => path === '/api/details').length, 1)
 })
 
-t.test('an address that an answer leads to is called only where anybody may be', async t => {
+t.test('R18 an address that an answer leads to is called only where anybody may be', async t => {
   const { login } = await scene(t, {}, fake => oauth2({
     ...acme(fake),
     profile: async (api, _own, { token }) => ({ subject: (await api.get(String(token['id_url'])))['id'] })
@@ -417,7 +417,7 @@ t.test('no file outside the catalogue knows a provider by its id', async t => {
   for (const path of free) t.notMatch(readFileSync(join('src', path), 'utf8'), comparison, path)
 })
 
-t.test('forty providers start without asking any of them, and one that is down holds up nobody', async t => {
+t.test('L01 R82 forty providers start without asking any of them, and one that is down holds up nobody', async t => {
   const fake = await fakeProvider(t)
   const ids = Array.from({ length: 40 }, (_, index) => `p${index}`)
   const { app } = await buildTestApp(t, {

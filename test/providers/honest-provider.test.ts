@@ -80,13 +80,13 @@ t.test('R1 the code is traded with the verifier that fits the challenge, and wit
   t.equal(honest.requests.filter(request => request === 'POST /token').length, 1, 'it was the provider that refused')
 })
 
-t.test('an email that is in userinfo alone is fetched from there once', async t => {
+t.test('R14 an email that is in userinfo alone is fetched from there once', async t => {
   const { honest, signIn } = await scene(t)
   t.match((await signIn()).json(), { user: { email: 'ada@example.com' } })
   t.equal(honest.requests.filter(request => request === 'GET /me').length, 1)
 })
 
-t.test('an email that the id_token carries costs no further request', async t => {
+t.test('R14 an email that the id_token carries costs no further request', async t => {
   const { honest, signIn } = await scene(t, { options: { emailInIdToken: true } })
   t.match((await signIn()).json(), { user: { email: 'ada@example.com' } })
   t.notOk(honest.requests.includes('GET /me'))

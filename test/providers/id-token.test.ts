@@ -192,7 +192,7 @@ t.test('R13 the audience is this client, and others only where azp names it', as
   ])
 })
 
-t.test('R13 the nonce is the one of this flow', async t => {
+t.test('L13 R13 the nonce is the one of this flow', async t => {
   await assertEach(t, 'invalid_id_token', [undefined, null, '', 'another', 7, []].map((nonce): Case => [JSON.stringify(nonce) ?? 'none', claims({ nonce })]))
   const other = rogue.consent(String((await browser.visit('/auth/rogue')).headers['location']))
   t.equal(await outcome(scene, { query: { code: String(other['code']) } }), 'invalid_id_token', 'a nonce of another flow of this browser')

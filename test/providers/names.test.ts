@@ -42,7 +42,7 @@ t.test('all that want a name share one look-up, and its answer for some seconds'
   t.equal(asked, 1)
 })
 
-t.test('names that hang hold two threads at most, and no other name up', async t => {
+t.test('R82 names that hang hold two threads at most, and no other name up', async t => {
   const held: string[] = []
   const { names, dns } = await scene(t, { system: name => { held.push(name); return hangs() } }, { hosts: '192.0.2.7 listed.test # ours\n' })
   dns.names = { 'other.test': ['192.0.2.8', '2001:db8::8'] }
@@ -72,7 +72,7 @@ t.test('a pool of one thread is left to signatures', async t => {
   t.same(await names.addresses('provider.test'), ['192.0.2.8'])
 })
 
-t.test('a first name server that is dead delays a look-up by less than a second', async t => {
+t.test('L10 a first name server that is dead delays a look-up by less than a second', async t => {
   const { names, dns } = await scene(t, { system: hangs })
   dns.names = { 'provider.test': ['192.0.2.8'] }
   const { ms, value } = await timed(names.addresses('provider.test'))
@@ -80,7 +80,7 @@ t.test('a first name server that is dead delays a look-up by less than a second'
   t.ok(ms < 1_000, `${ms} ms`)
 })
 
-t.test('a name server that never answers for IPv6 does not cost the IPv4 addresses, nor the other way round', async t => {
+t.test('L10 a name server that never answers for IPv6 does not cost the IPv4 addresses, nor the other way round', async t => {
   const { names, dns } = await scene(t, { threads: 0 })
   dns.names = { 'four.test': ['192.0.2.8'], 'six.test': ['2001:db8::8'], 'neither.test': [] }
   for (const silent of ['four.test AAAA', 'six.test A', 'mute.test A']) dns.silent.add(silent)

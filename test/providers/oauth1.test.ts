@@ -136,7 +136,7 @@ t.test('the callback must bring the temporary token of this login, and a verifie
   }
 })
 
-t.test('a callback works once', async t => {
+t.test('R4 a callback works once', async t => {
   const { fake, finish } = await play(t)
   t.equal((await finish()).status, 200)
   t.not((await finish()).status, 200)
@@ -163,7 +163,7 @@ t.test('R75 neither the flow\'s cookie nor the log shows the temporary token\'s 
   for (const secret of ['temporary-secret', 'lasting-secret', 'a-verifier', 'client&secret', 'oauth_signature']) t.notMatch(log(), secret)
 })
 
-t.test('only emails of its domains are accepted from a provider that has a list of them', async t => {
+t.test('R24 only emails of its domains are accepted from a provider that has a list of them', async t => {
   const page = await (await play(t, { env: { EMAIL_DOMAINS: 'elsewhere.example' } })).finish()
   t.equal(code(page), 'email_not_allowed')
 })

@@ -221,7 +221,7 @@ t.test('R24 R30 an email counts only where the provider says `true`', async t =>
   }
 })
 
-t.test('EMAIL_VERIFIED=always trusts a provider without a flag, for the domains that are listed', async t => {
+t.test('R24 EMAIL_VERIFIED=always trusts a provider without a flag, for the domains that are listed', async t => {
   const env = { EMAIL_VERIFIED: 'always', EMAIL_DOMAINS: 'example.com' }
   const { page } = await play(t, { env, answers: { '/me': { id: 7, email: 'ada@example.com' } } })
   t.match(page.json().user, { email: 'ada@example.com' })
@@ -245,7 +245,7 @@ t.test('R24 EMAIL_VERIFIED=always overrules no flag that says no, beside the ema
   }
 })
 
-t.test('only emails of EMAIL_DOMAINS are taken from a provider that has them', async t => {
+t.test('R24 only emails of EMAIL_DOMAINS are taken from a provider that has them', async t => {
   const { page } = await play(t, { env: { EMAIL_DOMAINS: 'example.org' } })
   t.equal(code(page), 'email_not_allowed')
 })
@@ -285,7 +285,7 @@ t.test('R17 the profile call is bounded: JSON by its label, 64 KiB, no redirects
   t.equal(calls, 2)
 })
 
-t.test('refusals of the provider in every shape become ours, and no token is asked for', async t => {
+t.test('R8 refusals of the provider in every shape become ours, and no token is asked for', async t => {
   for (const [callback, refused] of [
     [{ error: 'access_denied', code: 'a-code' }, 'access_denied'],
     [{ error: 'user_cancelled_login' }, 'access_denied'],
@@ -318,7 +318,7 @@ t.test('R75 neither log nor answer shows what the provider gave or we gave it', 
   }
 })
 
-t.test('a provider that is down fails its own logins alone', async t => {
+t.test('R82 a provider that is down fails its own logins alone', async t => {
   const { page } = await play(t, { env: { TOKEN_URL: 'http://127.0.0.1:1/token' } })
   t.equal(code(page), 'provider_unavailable')
   const direct = await play(t, { env: { TOKEN_URL: 'http://127.0.0.1:1/token', TOKEN_METHOD: 'GET' } })

@@ -81,7 +81,7 @@ t.test('L07 compressed answers are not asked for and not unpacked', async t => {
   }
 })
 
-t.test('headers over 32 KiB are an error of the provider', async t => {
+t.test('R17 headers over 32 KiB are an error of the provider', async t => {
   for (const endpoint of endpoints) {
     const { status } = await refusalWith(await rogueScene(t), endpoint, (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'x-much': 'x'.repeat(100_000) }).end('{}')
@@ -90,7 +90,7 @@ t.test('headers over 32 KiB are an error of the provider', async t => {
   }
 })
 
-t.test('what is not HTTP is an error of the provider', async t => {
+t.test('L05 what is not HTTP is an error of the provider', async t => {
   for (const endpoint of endpoints) {
     const { status } = await refusalWith(await rogueScene(t), endpoint, ({ socket }) => { socket.end('220 smtp.example.com ESMTP\r\n') })
     t.equal(status, 502, endpoint)

@@ -82,7 +82,7 @@ t.test('R19 a key that names another algorithm verifies nothing', async t => {
   t.equal((await signedBy(t, [publicJwk(other.publicKey, { kid: 'k1', alg: 'RS512' })], other.privateKey)).code, 'invalid_id_token')
 })
 
-t.test('without a kid, each key of the set may have signed, and no other', async t => {
+t.test('R13 without a kid, each key of the set may have signed, and no other', async t => {
   const jwks = [publicJwk(small.publicKey), publicJwk(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey, { kid: 'a' }),
     publicJwk(other.publicKey, { kid: 'b', use: undefined, alg: undefined, key_ops: ['verify'] })]
   t.equal((await signedBy(t, jwks, other.privateKey, { kid: undefined })).code, 'ok')
@@ -92,14 +92,14 @@ t.test('without a kid, each key of the set may have signed, and no other', async
   t.equal(await outcome(scene), 'invalid_id_token')
 })
 
-t.test('a key that is broken is refused, and does not spoil the others', async t => {
+t.test('R19 a key that is broken is refused, and does not spoil the others', async t => {
   const broken = publicJwk(other.publicKey, { kid: 'k1', e: undefined })
   t.equal((await signedBy(t, [broken], other.privateKey)).code, 'invalid_id_token')
   t.equal((await signedBy(t, [broken, publicJwk(other.publicKey, { kid: 'k2' })], other.privateKey, { kid: 'k2' })).code, 'ok')
   t.equal((await signedBy(t, [broken, publicJwk(other.publicKey, { kid: 'k2' })], other.privateKey, { kid: undefined })).code, 'ok')
 })
 
-t.test('two keys of one kid are both tried', async t => {
+t.test('R19 two keys of one kid are both tried', async t => {
   const jwks = [publicJwk(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey, { kid: 'k1' }), publicJwk(other.publicKey, { kid: 'k1' })]
   t.equal((await signedBy(t, jwks, other.privateKey)).code, 'ok')
 })
@@ -112,7 +112,7 @@ const kinds: Array<[alg: string, pair: { publicKey: KeyObject, privateKey: KeyOb
   ['RS512', other, 'sha512', 'sha512', {}]
 ]
 for (const [alg, { publicKey, privateKey }, hash, digest, more] of kinds) {
-  t.test(`a provider without RS256 may sign with ${alg}, and then with nothing else`, async t => {
+  t.test(`R13 a provider without RS256 may sign with ${alg}, and then with nothing else`, async t => {
     const scene = await rogueScene(t)
     const { rogue } = scene
     rogue.metadata = { id_token_signing_alg_values_supported: ['HS256', 'none', alg] }

@@ -36,7 +36,7 @@ t.test('what stands for nothing in a token answer is absent: null, an empty text
   }
 })
 
-t.test('the token_type is compared as RFC 6749 section 5.1 has it: without case', async t => {
+t.test('R16 the token_type is compared as RFC 6749 section 5.1 has it: without case', async t => {
   const scene = await rogueScene(t)
   for (const type of ['bearer', 'BEARER', 'Bearer']) {
     scene.rogue.token = { token_type: type }
@@ -66,7 +66,7 @@ const failures: Array<[what: string, status: number, type: string, body: string]
   ['over 64 KiB', 200, 'application/json', JSON.stringify({ access_token: 'x', token_type: 'Bearer', filler: 'x'.repeat(64 * 1024) })]
 ]
 
-t.test('L04 a token call is made once, whatever comes back, and R74 nothing of it reaches the wire', async t => {
+t.test('L04 R74 a token call is made once, whatever comes back, and nothing of it reaches the wire', async t => {
   const scene = await rogueScene(t)
   for (const [what, status, type, body] of failures) {
     let asked = 0
@@ -109,7 +109,7 @@ t.test('a connection that breaks in the token call is an outage, and the person 
   t.match(inPlace.body, 'href="/auth/rogue"')
 })
 
-t.test('the token call has what RFC 6749 section 4.1.3 and RFC 7636 ask for, and nothing of the browser', async t => {
+t.test('R1 the token call has what RFC 6749 section 4.1.3 and RFC 7636 ask for, and nothing of the browser', async t => {
   const scene = await rogueScene(t)
   await login(scene)
   const [form = new URLSearchParams()] = scene.rogue.tokenForms
@@ -209,7 +209,7 @@ t.test('R14 userinfo is asked once, with the access token in the header, and onl
   t.equal(scene.rogue.requests.filter(path => path === '/userinfo').length, 1)
 })
 
-t.test('a provider without userinfo that shares no email is refused', async t => {
+t.test('L13 R24 a provider without userinfo that shares no email is refused', async t => {
   const scene = await rogueScene(t)
   Object.assign(scene.rogue, { metadata: { userinfo_endpoint: undefined }, claims: { email: undefined, email_verified: undefined } })
   t.equal(await outcome(scene), 'email_missing')

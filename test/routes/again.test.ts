@@ -196,7 +196,7 @@ t.test('R4 L14 the back button of whoever is not signed in any more shows a page
   t.equal(scene.rogue.tokenForms.length, 1)
 })
 
-t.test('a login that was cancelled is over, and still says where it was going', async t => {
+t.test('R4 a login that was cancelled is over, and still says where it was going', async t => {
   const scene = await rogueScene(t)
   const address = await callbackOf(scene, { path: '/auth/rogue?return_to=/page' })
   const denied = await visit(scene.browser, address.replace(/code=[^&]+/, 'error=access_denied'), html)

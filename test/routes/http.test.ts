@@ -87,7 +87,7 @@ t.test('R74 an error of a library that blames the request is a plain 400', async
   t.notMatch(answer.body, 'hunter2')
 })
 
-t.test('any error becomes a refusal of the catalogue', async t => {
+t.test('R74 any error becomes a refusal of the catalogue', async t => {
   for (const [error, code] of [
     [new AuthError('email_missing'), 'email_missing'],
     [new StoreError('down'), 'store_unavailable'],
@@ -115,7 +115,7 @@ t.test('a refusal is problem+json as RFC 9457 has it', async t => {
   t.match(requestId, /^[\w-]{12}$/)
 })
 
-t.test('every request has an id of its own', async t => {
+t.test('R74 every request has an id of its own', async t => {
   const { app } = await buildTestApp(t)
   const ids = await Promise.all(Array.from({ length: 20 }, async () => (await app.inject({ url: '/x', headers: { 'request-id': 'mine' } })).json().request_id))
   t.equal(new Set(ids).size, 20)
@@ -201,7 +201,7 @@ t.test('R10 addresses come from PUBLIC_URL, whatever host was asked', async t =>
 
 // Health
 
-t.test('the health routes say ok and no more', async t => {
+t.test('R81 the health routes say ok and no more', async t => {
   const { app } = await buildTestApp(t)
   for (const path of ['/livez', '/healthz', '/readyz']) {
     const answer = await app.inject(path)

@@ -137,7 +137,7 @@ t.test('R8 an error is the whole answer: no code is traded, and no word of it is
   t.notMatch(scene.log(), 'words of the provider')
 })
 
-t.test('a failed login goes back to where it was started, in our own words', async t => {
+t.test('R8 a failed login goes back to where it was started, in our own words', async t => {
   const scene = await rogueScene(t, { ALLOWED_ORIGINS: 'https://app.example.com' })
   const { rogue } = scene
   const failures: Array<[error: string, code: RefusalCode, more: Record<string, string>, break_: () => void]> = [

@@ -47,7 +47,7 @@ t.test('R61 a posted answer goes on to the GET callback, where the browser has i
   for (const secret of [answer.code, answer.state, next.split('answer=')[1] ?? '?']) t.notMatch(log(), secret)
 })
 
-t.test('the flow\'s cookie of such a provider is SameSite=Lax like any other', async t => {
+t.test('R61 the flow\'s cookie of such a provider is SameSite=Lax like any other', async t => {
   const { app } = await scene(t)
   const start = await app.inject('/auth/poster')
   t.match(String(start.headers['set-cookie']), /HttpOnly; SameSite=Lax/)
@@ -70,7 +70,7 @@ t.test('R2 a posted answer is of no use to another browser', async t => {
   t.equal(code(await get(String(posted.headers['location']), new Browser(app, 'http://localhost:3000'))), 'flow_not_found')
 })
 
-t.test('a sealed answer holds for its own login, unchanged, for a minute', async t => {
+t.test('R2 R61 a sealed answer holds for its own login, unchanged, for a minute', async t => {
   const { post, get, answer, rogue } = await scene(t)
   const sealed = new URL(String((await post(answer)).headers['location']), 'http://x').searchParams.get('answer') ?? ''
   const other = new URL(String((await post({ ...answer, state: 'x'.repeat(47) })).headers['location']), 'http://x').searchParams.get('answer') ?? ''

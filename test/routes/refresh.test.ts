@@ -62,7 +62,7 @@ t.test('R60 with COOKIE_DOMAIN the refresh cookie stays with this host alone', a
 
 // Refreshing
 
-t.test('a refresh gives a new token of the same session, in the answer and in the cookies', async t => {
+t.test('R47 R51 a refresh gives a new token of the same session, in the answer and in the cookies', async t => {
   const { refresh, token, refreshToken } = await scene(t)
   const [before, old] = [decodeJwt(token()), refreshToken()]
   const answer = await refresh()
@@ -120,7 +120,7 @@ t.test('R48 what was never issued is refused and ends nothing', async t => {
   t.equal((await refresh()).statusCode, 200)
 })
 
-t.test('without a refresh cookie, or with two, there is no refresh', async t => {
+t.test('R66 without a refresh cookie, or with two, there is no refresh', async t => {
   const { app, url, refresh, refreshToken, token } = await scene(t)
   const none = await app.inject({ method: 'POST', url: '/auth/refresh', headers: { origin: url, cookie: `handstamp=${token()}` } })
   t.equal(none.json().code, 'invalid_refresh_token')

@@ -136,7 +136,7 @@ t.test('R52 a bearer token that is too long to be one signs nobody out, and is n
   t.equal((await app.inject({ method: 'POST', url: '/auth/logout', headers })).statusCode, 204)
 })
 
-t.test('a malformed bearer token is not saved by a good cookie', async t => {
+t.test('R70 a malformed bearer token is not saved by a good cookie', async t => {
   const { browser } = await scene(t)
   for (const authorization of ['Bearer', 'Bearer x', 'Bearer a.b']) {
     t.match((await browser.visit('/auth/me', { headers: { authorization } })).json(), { status: 401, code: 'invalid_token' })
@@ -193,7 +193,7 @@ t.test('R52 logout clears the cookies with the attributes they were set with', a
   }
 })
 
-t.test('with COOKIE_DOMAIN only the access cookie is shared, and logout clears it there', async t => {
+t.test('R52 R60 with COOKIE_DOMAIN only the access cookie is shared, and logout clears it there', async t => {
   const { app } = await buildTestApp(t, { PUBLIC_URL: 'https://auth.app.localhost', COOKIE_DOMAIN: 'app.localhost' })
   const browser = new Browser(app, 'https://auth.app.localhost')
   await devSignIn(browser)
@@ -203,7 +203,7 @@ t.test('with COOKIE_DOMAIN only the access cookie is shared, and logout clears i
   t.notOk(cleared.has('__Host-handstamp'))
 })
 
-t.test('an access cookie from before COOKIE_DOMAIN goes with the next login or logout', async t => {
+t.test('R52 R60 an access cookie from before COOKIE_DOMAIN goes with the next login or logout', async t => {
   const { app } = await buildTestApp(t, { PUBLIC_URL: 'https://auth.app.localhost', COOKIE_DOMAIN: 'app.localhost' })
   const browser = new Browser(app, 'https://auth.app.localhost')
   for (const visit of [() => devSignIn(browser), () => browser.visit('/auth/logout', { method: 'POST', json: {} })]) {
@@ -296,14 +296,14 @@ t.test('a service logs out by bearer token, without cookie and Origin', async t 
   t.equal((await app.inject({ url: '/auth/me', headers: bearer(token) })).json().code, 'revoked_token')
 })
 
-t.test('a cookie beside the bearer token brings the Origin check back', async t => {
+t.test('R62 a cookie beside the bearer token brings the Origin check back', async t => {
   const { browser, token } = await scene(t)
   const answer = await browser.visit('/auth/logout', { method: 'POST', headers: { ...bearer(token), origin: 'https://evil.test' } })
   t.equal(answer.status, 403)
   t.equal((await browser.visit('/auth/me')).status, 200)
 })
 
-t.test('logout ends every session that is presented, also those of two people', async t => {
+t.test('R52 logout ends every session that is presented, also those of two people', async t => {
   const { app, url, browser } = await scene(t)
   const other = new Browser(app, url)
   const { access_token: token } = (await devSignIn(other, 'bob@example.com', { headers: json })).json()
@@ -313,7 +313,7 @@ t.test('logout ends every session that is presented, also those of two people', 
   t.equal((await other.visit('/auth/me')).json().code, 'revoked_token')
 })
 
-t.test('whoever is not signed in any more is signed out all the same', async t => {
+t.test('R52 whoever is not signed in any more is signed out all the same', async t => {
   const { browser, url, travel } = await scene(t)
   travel(601)
   const answer = await browser.visit('/auth/logout', { method: 'POST', headers: { origin: url } })

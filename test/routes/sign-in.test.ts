@@ -390,7 +390,7 @@ t.test('a login that failed while somebody is signed in says so on their account
   for (const text of ['cancelled or denied at the provider', 'ada@example.com']) t.match(last.body, text)
 })
 
-t.test('the sign-in page says nothing but our own sentences', async t => {
+t.test('R74 the sign-in page says nothing but our own sentences', async t => {
   const { browser } = await scene(t)
   for (const code of ['', 'x', '__proto__', 'constructor', 'toString', '<b>', 'access_denied ']) {
     const page = await browser.visit(`/auth/login?${new URLSearchParams({ error_code: code, error_description: 'theirs' }).toString()}`)
@@ -494,7 +494,7 @@ t.test('the dev page shows a hostile query as text', async t => {
   t.notMatch(page.body, /<script|"">/)
 })
 
-t.test('error pages show nothing of what the caller sent', async t => {
+t.test('R74 error pages show nothing of what the caller sent', async t => {
   const { browser } = await scene(t)
   for (const path of ['/auth/login?return_to=<script>', '/auth/dev/callback?state=<script>&error=<script>&error_description=<script>', '/auth/<script>']) {
     const page = await browser.visit(path)

@@ -66,7 +66,7 @@ t.test('R41 the default key is RSA with 2,048 bits or more', async t => {
 })
 
 for (const document of documents) {
-  t.test(`${document} is public, cacheable JSON`, async t => {
+  t.test(`L28 ${document} is public, cacheable JSON`, async t => {
     const { statusCode, headers } = await app.inject(document)
     t.equal(statusCode, 200)
     t.match(headers, {
@@ -82,7 +82,7 @@ for (const document of documents) {
     t.notOk(headers['vary'])
   })
 
-  t.test(`${document} is 304 for whoever has it`, async t => {
+  t.test(`L28 ${document} is 304 for whoever has it`, async t => {
     const { etag } = (await app.inject(document)).headers
     for (const known of [etag, `W/${etag}`, `"other", ${etag}`, `"a",W/${etag} , "b"`, `  ${etag}  `, '*', ' * ']) {
       const answer = await app.inject({ url: document, headers: { 'if-none-match': String(known) } })

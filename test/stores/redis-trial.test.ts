@@ -55,7 +55,7 @@ for (const server of programs) {
     await t.rejects(tryStore(await connected(t, renamed.url)), { lasting: true, message: /renamed.*refused: EVAL, ZADD\)$/ })
   })
 
-  t.test(`${server}: L18 a service whose primary became a replica finds the new one by itself`, async t => {
+  t.test(`L18 ${server}: a service whose primary became a replica finds the new one by itself`, async t => {
     const [before, after] = [await redisServerOf(server, t), await redisServerOf(server, t)]
     const address = await forwarder(t, () => primary)
     let primary = before

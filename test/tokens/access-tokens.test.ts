@@ -73,7 +73,7 @@ for (const alg of algs) {
   })
 }
 
-t.test('the issuer is PUBLIC_URL exactly', async t => {
+t.test('R31 the issuer is PUBLIC_URL exactly', async t => {
   const { token } = await signIn(t, { PUBLIC_URL: 'https://login.localhost:8443' })
   t.equal(decodeJwt(token).iss, 'https://login.localhost:8443')
 })
@@ -94,20 +94,20 @@ t.test('TOKEN_CLAIMS are in every token', async t => {
   t.match(decodeJwt(token), { role: 'authenticated', 'https://hasura.io/jwt/claims': { 'x-hasura-role': 'user' } })
 })
 
-t.test('TOKEN_TYP=at+jwt names the type of RFC 9068', async t => {
+t.test('R31 TOKEN_TYP=at+jwt names the type of RFC 9068', async t => {
   const { token, browser } = await signIn(t, { TOKEN_TYP: 'at+jwt' })
   t.equal(decodeProtectedHeader(token).typ, 'at+jwt')
   t.equal((await browser.visit('/auth/me')).status, 200)
 })
 
-t.test('TOKEN_TTL is the life of a token from its iat', async t => {
+t.test('R31 TOKEN_TTL is the life of a token from its iat', async t => {
   const { token, answer } = await signIn(t, { TOKEN_TTL: '2m' })
   const { iat = 0, exp } = decodeJwt(token)
   t.equal(exp, iat + 120)
   t.equal(answer.expires_in, 115)
 })
 
-t.test('the email of a token is canonical', async t => {
+t.test('R28 the email of a token is canonical', async t => {
   const { token } = await signIn(t, {}, 'Ada.Lovelace+x@Example.COM')
   t.equal(decodeJwt(token)['email'], 'ada.lovelace+x@example.com')
 })
@@ -126,7 +126,7 @@ t.test('a picture is in the token when the provider has one', async t => {
   t.match(decodeJwt(json().access_token), { sub: 'rogue|7', name: 'Ada Lovelace', picture: 'https://img.example.com/ada.png' })
 })
 
-t.test('what the provider does not say is not in the token', async t => {
+t.test('R31 what the provider does not say is not in the token', async t => {
   const { json } = await rogueSignIn(t, { name: undefined, picture: '' })
   const claims = decodeJwt(json().access_token)
   for (const absent of ['name', 'picture', 'hd', 'nbf', 'nonce']) t.notOk(absent in claims, absent)

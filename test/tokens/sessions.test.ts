@@ -591,7 +591,7 @@ t.test('refresh tokens need a secret', async t => {
 
 // what is stored
 
-t.test('nothing in the store opens a session or signs a token', async t => {
+t.test('R41 R48 nothing in the store opens a session or signs a token', async t => {
   const { sessions, store, first, secrets, session } = await scene(t, { SECRET: 'a secret of thirty-two characters!' })
   const tokens = [first, await refresh({ sessions }, first)]
   await sessions.end('dev|7', (await sessions.start(ada, 0)).id)

@@ -257,13 +257,13 @@ t.test('R33 a token with a wrong signature is invalid, not expired, however old'
   await assertRefused(t, `${headerPart}.${old}.${signaturePart}`, 'expired and forged')
 })
 
-t.test('a token whose time is over says so', async t => {
+t.test('R33 a token whose time is over says so', async t => {
   const answer = await me(await forge({}, { iat: now - 1000, exp: now - 500 }))
   t.equal(answer.statusCode, 401)
   t.equal(answer.json().code, 'expired_token')
 })
 
-t.test('a token ends at its exp, also one that was just accepted', async t => {
+t.test('R33 a token ends at its exp, also one that was just accepted', async t => {
   const { browser, travel } = await scene(t)
   travel(590)
   t.equal((await browser.visit('/auth/me')).status, 200)
