@@ -60,10 +60,13 @@ export async function refresh (effort: Effort): Promise<Finding[]> {
     const [atHalf, atSameRate] = [await waits(rawRate), await waits(rate)]
     await state.close()
 
+    const used = async () => Number(/^used_memory:(\d+)/m.exec(await redis.client.info('memory'))?.[1])
     await redis.client.flushall()
     const rsa = { SIGNING_ALG: 'RS256' }
     const other = await open({ ...env, ...rsa })
+    const empty = await used()
     const signers = await browsers(other)
+    const bytes = (await used() - empty) / people
     await other.close()
     const script = { name: 'RS256', path: server('refresh'), probe: '/livez', env: { ...env, ...rsa } }
     const withRsa = numbersOf(await compareCpu([{ script, requests: signers }], effort), 'RS256')
@@ -84,7 +87,8 @@ export async function refresh (effort: Effort): Promise<Finding[]> {
         how: `CPU: ${median(withRsa).toFixed(0)} against ${bare.toFixed(0)} us`
       },
       { what: 'ES256 : raw node:http, each at half capacity', atMost: 5, ...atHalf },
-      { what: 'ES256 : raw node:http, both at half of ours', atMost: 5, ...atSameRate }
+      { what: 'ES256 : raw node:http, both at half of ours', atMost: 5, ...atSameRate },
+      { what: 'store a session in Redis', values: [bytes], unit: ' bytes', atMost: 400, how: `used_memory with ${people} sessions` }
     ]
   } finally {
     for (const clean of cleaning.reverse()) await clean()

@@ -1,4 +1,4 @@
-// npm run bench [-- start|login|me|jwks|boot|issue|memory|refresh|providers|sessions|revoked|workers ...] [--quick]
+// npm run bench [-- start|login|me|jwks|boot|issue|memory|refresh|rest|providers|sessions|revoked|workers ...] [--quick]
 import { boot } from './boot.ts'
 import type { Effort } from './harness/compare.ts'
 import { shareOneCore } from './harness/one-core.ts'
@@ -10,13 +10,14 @@ import { me, revoked } from './me.ts'
 import { memory } from './memory.ts'
 import { providers } from './providers.ts'
 import { refresh } from './refresh.ts'
+import { rest } from './rest.ts'
 import { sessions } from './sessions.ts'
 import { start } from './start.ts'
 import { workers } from './workers.ts'
 
 type Benches = Record<string, (effort: Effort) => Promise<Finding[]>>
 
-const byClock: Benches = { boot, issue, memory, refresh }
+const byClock: Benches = { boot, issue, memory, refresh, rest }
 const byCpu: Benches = { start, login, providers, me, revoked, jwks, sessions, workers }
 
 const thorough: Effort = {
@@ -26,6 +27,7 @@ const thorough: Effort = {
   seconds: 2,
   starts: 20,
   memoryRequests: 200_000,
+  restSeconds: 45,
   manySessions: 1_000_000,
   people: 200
 }
@@ -36,6 +38,7 @@ const quick: Effort = {
   seconds: 0.5,
   starts: 2,
   memoryRequests: 2_000,
+  restSeconds: 3,
   manySessions: 5_000,
   people: 10
 }

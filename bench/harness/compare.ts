@@ -18,6 +18,7 @@ export interface Effort {
   seconds: number
   starts: number
   memoryRequests: number
+  restSeconds: number
   manySessions: number
   people: number
 }

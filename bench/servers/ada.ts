@@ -4,6 +4,6 @@ export const ada = {
   subject: '10769150350006150715113082367',
   email: 'ada@example.com',
   emailVerified: true,
-  domainVouched: true,
+  domainVouched: false,
   name: 'Ada Lovelace'
 }

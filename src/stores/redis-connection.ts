@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { redisAddress, type RedisAddress } from '../config/redis-url.ts'
+import { compactScripts, type CompactScripted } from './redis-compact-scripts.ts'
 import { Outages, type StoreWatcher } from './outages.ts'
 import { Patience } from './patience.ts'
 import { isReplica, oldestRedis, RedisProblem, tlsOptions } from './redis-problems.ts'
@@ -17,12 +18,12 @@ const maxSkewMs = 10_000
 const maxUnanswered = 3
 
 /** The client, with our scripts as commands of it. */
-export type Asked = Redis & Scripted
+export type Asked = Redis & Scripted & CompactScripted
 
 /** One connection to the primary. Whatever does not come back in time, or with an error, is a StoreError here. */
 export class RedisConnection {
   readonly outages: Outages
-  readonly #redis: Redis & Scripted
+  readonly #redis: Asked
   readonly #watcher: StoreWatcher
   readonly #address: RedisAddress
   readonly #patience = new Patience()
@@ -40,7 +41,7 @@ export class RedisConnection {
   #isSkewed = false
   readonly #synchronising: NodeJS.Timeout
 
-  private constructor (redis: Redis & Scripted, address: RedisAddress, clock: Clock, watcher: StoreWatcher) {
+  private constructor (redis: Asked, address: RedisAddress, clock: Clock, watcher: StoreWatcher) {
     this.#redis = redis
     this.#address = address
     this.#watcher = watcher
@@ -68,7 +69,8 @@ export class RedisConnection {
       reconnectOnError: isReplica
     })
     for (const [name, { keys, lua }] of Object.entries(scripts)) redis.defineCommand(name, { numberOfKeys: keys, lua })
-    const connection = new RedisConnection(redis as Redis & Scripted, address, clock, watcher)
+    for (const [name, { lua }] of Object.entries(compactScripts)) redis.defineCommand(name, { lua })
+    const connection = new RedisConnection(redis as Asked, address, clock, watcher)
     redis.on('error', (error: Error) => connection.#noteProblem(error))
     redis.on('close', () => { connection.#isLeaving = false })
     try {
@@ -107,7 +109,7 @@ export class RedisConnection {
   }
 
   /** @throws StoreError */
-  async ask<Answer> (ask: (redis: Redis & Scripted) => Promise<Answer>): Promise<Answer> {
+  async ask<Answer> (ask: (redis: Asked) => Promise<Answer>): Promise<Answer> {
     try {
       await this.#endOfTurn()
       const value = await this.#patience.wait(ask(this.#redis))

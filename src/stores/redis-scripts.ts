@@ -17,7 +17,7 @@ end`
  * Most sets move the end of an entry a little further, and may leave its index alone: that says a sixteenth of the
  * entry's life more than it has.
  */
-const set = `${tidy}
+export const set = `${tidy}
 local function set (key, folder, member, value, expiresAt)
   local score = '+inf'
   if expiresAt == 0 then redis.call('SET', key, value)
@@ -32,7 +32,7 @@ local function set (key, folder, member, value, expiresAt)
 end`
 
 /** A swap that comes too late answers -1, and nothing is done (see swapWithinMs). Each answer tells the time in milliseconds. */
-const late = `
+export const late = `
 local ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local function late (deadline) return ms > tonumber(deadline) end`
 

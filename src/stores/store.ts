@@ -21,8 +21,8 @@ export interface Store {
   /** Says whether there was something. */
   remove (key: string): Promise<boolean>
   /**
-   * Some of what lives in a folder (a prefix ending in `/`) and was put, not claimed, there: about `size` entries, and
-   * where the next ones begin if there are more. What is there the whole time comes at least once on some page.
+   * Some of what lives in a folder within a folder (`sessions/ada/`) and was put, not claimed, there: about `size` entries,
+   * and where the next ones begin if there are more. What is there the whole time comes at least once on some page.
    */
   page (folder: string, size: number, from?: string): Promise<Page>
   /** Everything that lives below a prefix, however much: slow, for operators. */

@@ -19,15 +19,16 @@ export async function tryStore (store: Store): Promise<void> {
 async function takeEachStep (store: Store): Promise<void> {
   const folder = `trial/${randomUUID()}/`
   const end = epochSeconds(() => store.now()) + livesSeconds
-  const [claimed, text, lasting] = [`${folder}claimed`, `${folder}text`, 'trial/lasting']
+  const [claimed, text, lasting, another] = [`${folder}claimed`, `${folder}text`, 'trial/lasting/one', 'trial/lasting/another']
   const counted = await Promise.all([
     store.claim(claimed, 'one', end),
     store.add(text, 'one\nrest', 10, end),
     store.put(lasting, 'one'), // keys last
+    store.put(another, 'one', end), // a folder of several differs from one of one
     store.count('trial'),
     store.announce('trial', end),
     store.ping()
-  ]).then(([isFirst, , , count]) => {
+  ]).then(([isFirst, , , , count]) => {
     assertIs(isFirst, true)
     return count
   })
@@ -42,7 +43,7 @@ async function takeEachStep (store: Store): Promise<void> {
   assertIs(swap.replaced, true)
   assertIs(found.entries.some(([key]) => key === text), true)
   assertIs(await store.get(text), 'two\nrest')
-  await Promise.all([claimed, text, lasting, 'counters/trial'].map(key => store.remove(key)))
+  await Promise.all([claimed, text, lasting, another, 'counters/trial'].map(key => store.remove(key)))
 }
 
 function assertIs<Value> (found: Value, expected: Value): void {

@@ -26,7 +26,7 @@ export interface TestApp {
 
 export function temporaryFolder (t: Teardown): string {
   const folder = mkdtempSync(join(tmpdir(), 'handstamp-test-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
   return folder
 }
 

@@ -42,17 +42,22 @@ await new Promise<void>(resolve => silentServer.listen(0, '127.0.0.1', resolve))
 const silent = RedisStore.connect(`redis://127.0.0.1:${(silentServer.address() as AddressInfo).port}`).catch((error: unknown) => error)
 const unreachable = RedisStore.connect(`redis://127.0.0.1:${await freePort()}`).catch((error: unknown) => error)
 
-conformance(t, async t => {
-  await shared.client.flushall()
-  return {
-    settings: { dataDir: '', redisUrl: shared.url },
-    async open () {
-      const store = await openStore({ dataDir: '', redisUrl: shared.url }, Date.now)
-      t.teardown(() => store.close())
-      return store
-    }
-  }
-})
+for (const form of ['compact', 'indexed']) {
+  t.test(`in the form ${form}`, async t => {
+    conformance(t, async t => {
+      await shared.client.flushall()
+      if (form === 'indexed') await shared.client.set('handstamp:format', form)
+      return {
+        settings: { dataDir: '', redisUrl: shared.url },
+        async open () {
+          const store = await openStore({ dataDir: '', redisUrl: shared.url }, Date.now)
+          t.teardown(() => store.close())
+          return store
+        }
+      }
+    })
+  })
+}
 
 replicas(t, async () => {
   await shared.client.flushall()
@@ -289,7 +294,7 @@ t.test('L25 R48 replicas whose clocks are far apart share sessions, and take no 
       const second = (await there.sessions.refresh(first)).refreshToken
       t.match(await here.sessions.refresh(first), { refreshToken: second, repeated: undefined })
       t.match(await there.sessions.list('dev|7'), [{ id, startedAt }])
-      const [key = ''] = await shared.client.keys('handstamp:sessions/*/?*')
+      const [key = ''] = await shared.client.keys('handstamp:{sessions/*')
       t.ok(Math.abs(await shared.client.expiretime(key) - idleEndsAt) < 3)
       await here.sessions.endAll('dev|7')
       const claims = { sid: id, auth_time: startedAt }
@@ -321,7 +326,7 @@ t.test('L25 a login goes through, and only once, however far our clock and that 
     t.equal(done.status, 303, `${off}`)
     t.match(String(done.headers['set-cookie']), /handstamp-refresh=[^;]+; Max-Age=(1209600|1209599|1209598);/)
     await app.inject({ url: callback.slice(url.length), headers: { cookie: flow } })
-    t.equal((await shared.client.keys('handstamp:sessions/*/?*')).length, 1, 'one session')
+    t.equal((await shared.client.keys('handstamp:{sessions/*')).length, 1, 'one session')
     t.equal((await browser.visit('/auth/me')).status, 200)
     t.equal((await browser.visit('/auth/refresh', { method: 'POST', json: {} })).status, 200)
     t.equal((await browser.visit('/auth/sessions')).json().sessions.length, 1)
@@ -347,49 +352,127 @@ t.test('how long Redis was away is known afterwards', async t => {
   t.equal(store.secondsAway(seconds() + 10), 0)
 })
 
-t.test('nothing grows: an index ends with what it indexes', async t => {
-  const { redis, store } = await scene(t)
-  const end = seconds() + 1
-  await Promise.all(Array.from({ length: 500 }, (_, number) => store.put(`folder/1/${number}`, 'x', end)))
-  await store.put('folder/2/a', 'x', end)
-  await store.put('folder/2/a', 'x', end + 600)
-  await store.remove('folder/2/a')
-  await store.put('folder/3/a', 'x', end)
-  await store.put('folder/3/b', 'x')
-  await eventually('the end has come', async () => Date.now() > end * 1000 && await redis.client.get('handstamp:folder/3/a') === null)
-  await store.put('folder/1/new', 'x', end + 600)
-  t.equal(await redis.client.zcard('handstamp:folder/1/'), 1)
-  t.ok(await redis.client.ttl('handstamp:folder/1/') > 500)
-  await store.remove('folder/1/new')
-  t.equal(await redis.client.ttl('handstamp:folder/3/'), -1, 'what lasts is indexed as long')
-  await store.remove('folder/3/b')
-  await eventually('all is gone', async () => await redis.client.dbsize() === 0)
+/** Where a folder's index and an entry lie, by the form of a Redis. */
+const layouts = {
+  compact: (folder: string, name: string) => ({ index: `handstamp:{${folder}}`, member: name, entry: `handstamp:{${folder}}/${name}` }),
+  indexed: (folder: string, name: string) => ({ index: `handstamp:${folder}/`, member: `${folder}/${name}`, entry: `handstamp:${folder}/${name}` })
+}
+
+for (const [form, layout] of Object.entries(layouts)) {
+  async function sceneOf (t: Teardown) {
+    const redis = await redisServer(t)
+    await redis.client.set('handstamp:format', form)
+    const store = await RedisStore.connect(redis.url)
+    t.teardown(() => store.close())
+    return { client: redis.client, store }
+  }
+
+  t.test(`${form}: nothing grows: an index ends with what it indexes`, async t => {
+    const { client, store } = await sceneOf(t)
+    const end = seconds() + 1
+    await Promise.all(Array.from({ length: 500 }, (_, number) => store.put(`folder/1/${number}`, 'x', end)))
+    await store.put('folder/2/a', 'x', end)
+    await store.put('folder/2/a', 'x', end + 600)
+    await store.remove('folder/2/a')
+    await store.put('folder/3/a', 'x', end)
+    await store.put('folder/3/b', 'x')
+    const first = layout('folder/1', 'new').index
+    await eventually('the end has come', async () => Date.now() > end * 1000 && await store.get('folder/3/a') === undefined)
+    await store.put('folder/1/new', 'x', end + 600)
+    await store.put('folder/1/newer', 'x', end + 600)
+    t.equal(await client.zcard(first), 2)
+    t.ok(await client.ttl(first) > 500)
+    await store.remove('folder/1/new')
+    await store.remove('folder/1/newer')
+    t.equal(await client.ttl(layout('folder/3', 'b').index), -1, 'what lasts is indexed as long')
+    await store.remove('folder/3/b')
+    await eventually('all is gone', async () => await client.dbsize() === 1)
+    t.equal(await client.get('handstamp:format'), form)
+  })
+
+  t.test(`${form}: an end that moves a little leaves the index alone, and the index still lasts as long`, async t => {
+    const { client, store } = await sceneOf(t)
+    const from = seconds() + 1_600
+    const { index, member, entry } = layout('folder/1', 'a')
+    await store.put('folder/1/b', 'another', from - 1_000)
+    await store.put('folder/1/a', 'one', from)
+    const score = async () => Number(await client.zscore(index, member))
+    const before = await score()
+    t.ok(before >= from && before <= from + 100, 'a sixteenth longer')
+    const lasts = async (end: number) => {
+      t.ok(await score() >= end)
+      t.ok(await client.ttl(index) >= end - seconds() - 1)
+      t.ok(Math.abs(await client.ttl(entry) - (end - seconds())) <= 1, 'the entry itself has no second more')
+    }
+    await store.replaceLine('folder/1/a', 'one', 'two', from + 50)
+    t.equal(await score(), before)
+    await lasts(from + 50)
+    await store.replace('folder/1/a', 'two', 'three', from + 900)
+    await lasts(from + 900)
+    await store.put('folder/1/a', 'four', from)
+    await lasts(from)
+    t.ok(await score() < from + 900, 'an earlier end is indexed, too')
+    await store.put('folder/1/a', 'five')
+    t.equal(await client.ttl(index), -1)
+    await store.put('folder/1/a', 'six', from)
+    await lasts(from)
+    t.same((await listOf(store, 'folder/1/')).sort(), [['folder/1/a', 'six'], ['folder/1/b', 'another']])
+  })
+}
+
+t.test('a session takes at most 400 bytes of Redis', async t => {
+  const redis = await redisServer(t)
+  const { sessions } = await openTestState(t, { REDIS_URL: redis.url, SECRET: 'a secret of thirty-two characters!' })
+  const used = async () => Number(/^used_memory:(\d+)/m.exec(await redis.client.info('memory'))?.[1])
+  const signIn = async (from: number, until: number) => {
+    for (let person = from; person < until; person += 100) {
+      await Promise.all(Array.from({ length: 100 }, (_, index) => sessions.start({
+        provider: 'google',
+        subject: `${person + index}`.padStart(21, '1'),
+        email: `person-${person + index}@example.com`,
+        emailVerified: true,
+        domainVouched: false,
+        name: 'Ada Lovelace'
+      }, 506)))
+    }
+  }
+  await signIn(0, 500) // with them come buffers and scripts
+  const before = await used()
+  await signIn(500, 10_500)
+  const bytes = (await used() - before) / 10_000
+  t.ok(bytes <= 400, `${bytes} bytes`)
 })
 
-t.test('an end that moves a little leaves the index alone, and the index still lasts as long', async t => {
+t.test('a Redis that was used before has the form of then, and one that is new the compact one', async t => {
   const { redis, store } = await scene(t)
-  const from = seconds() + 1_600
-  await store.put('folder/1/a', 'one', from)
-  const indexed = await redis.client.zscore('handstamp:folder/1/', 'folder/1/a')
-  t.ok(Number(indexed) >= from && Number(indexed) <= from + 100, 'a sixteenth longer')
-  const lasts = async (end: number) => {
-    t.ok(Number(await redis.client.zscore('handstamp:folder/1/', 'folder/1/a')) >= end)
-    t.ok(await redis.client.ttl('handstamp:folder/1/') >= end - seconds() - 1)
-    t.ok(Math.abs(await redis.client.ttl('handstamp:folder/1/a') - (end - seconds())) <= 1, 'the entry itself has no second more')
+  t.equal(await redis.client.get('handstamp:format'), 'compact')
+  await store.put('folder/1/a', 'x')
+  t.equal(await redis.client.get('handstamp:{folder/1}'), 'a\nx')
+
+  await redis.client.flushall()
+  await redis.client.set('handstamp:keys/ring', '{}')
+  await redis.client.multi().set('handstamp:folder/1/a', 'x').zadd('handstamp:folder/1/', '+inf', 'folder/1/a').exec()
+  const before = await RedisStore.connect(redis.url)
+  t.teardown(() => before.close())
+  t.same(await listOf(before, 'folder/1/'), [['folder/1/a', 'x']])
+  t.equal(await redis.client.get('handstamp:format'), 'indexed')
+
+  await redis.client.set('handstamp:format', 'of tomorrow')
+  await t.rejects(RedisStore.connect(redis.url), { name: 'StoreError', lasting: true, message: /written by a newer version.*of tomorrow/ })
+})
+
+t.test('a Redis that lost the mark of its form gets it back from those that know it', async t => {
+  for (const form of ['indexed', 'compact']) {
+    const redis = await redisServer(t)
+    await redis.client.set('handstamp:format', form)
+    const store = await RedisStore.connect(redis.url)
+    t.teardown(() => store.close())
+    await store.announce('one', seconds() + 60)
+    const { last } = await store.newsAfter(0)
+    await redis.client.flushall()
+    t.equal((await store.newsAfter(last)).mayHaveLost, true)
+    t.equal(await redis.client.get('handstamp:format'), form)
   }
-  await store.replaceLine('folder/1/a', 'one', 'two', from + 50)
-  t.equal(await redis.client.zscore('handstamp:folder/1/', 'folder/1/a'), indexed)
-  await lasts(from + 50)
-  await store.replace('folder/1/a', 'two', 'three', from + 900)
-  await lasts(from + 900)
-  await store.put('folder/1/a', 'four', from)
-  await lasts(from)
-  t.ok(Number(await redis.client.zscore('handstamp:folder/1/', 'folder/1/a')) < from + 900, 'an earlier end is indexed, too')
-  await store.put('folder/1/a', 'five')
-  t.equal(await redis.client.ttl('handstamp:folder/1/'), -1)
-  await store.put('folder/1/a', 'six', from)
-  await lasts(from)
-  t.same(await listOf(store, 'folder/1/'), [['folder/1/a', 'six']])
 })
 
 t.test('what is asked in one turn goes to Redis in one piece', async t => {
@@ -471,6 +554,10 @@ t.test('a start that cannot get better by waiting says why at once', async t => 
   const store = await RedisStore.connect(at('limited:pass'))
   t.teardown(() => store.close())
   await t.rejects(store.put('things/a', 'x'), { message: /user limited may not.*NOPERM/ })
+  t.equal(await redis.client.auth('right'), 'OK')
+  await redis.client.call('ACL', 'SETUSER', 'limited', '~handstamp:*')
+  await store.put('things/a', 'x')
+  t.equal(await store.get('things/a'), 'x', 'once it may, it serves')
 })
 
 t.test('a node of a cluster is refused by name', async t => {
