@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { randomId } from '../keys/randomness.ts'
+import { sameSecret } from '../keys/same-secret.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import { makePrivatePem, signingKey } from '../keys/signing-key.ts'
 import type { Connections } from '../providers/connections.ts'
@@ -66,7 +67,7 @@ export function devProvider ({ publicUrl, callbackUrl, box, connections, clock, 
       const challenge = createHash('sha256').update(form.get('code_verifier') ?? '').digest('base64url')
       const now = epochSeconds(clock)
       if (!grant || grant.expiresAt < now || challenge !== grant.challenge) return undefined
-      if (form.get('client_secret') !== clientSecret || form.get('redirect_uri') !== callbackUrl) return undefined
+      if (!sameSecret(form.get('client_secret') ?? '', clientSecret) || form.get('redirect_uri') !== callbackUrl) return undefined
       const { person, nonce } = grant
       const claims = {
         iss: issuer,

@@ -1,7 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
 import { randomId } from '../keys/randomness.ts'
+import { sameSecret } from '../keys/same-secret.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import type { Kept } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../stores/store.ts'
@@ -86,7 +86,7 @@ export class Flows {
   find (request: FastifyRequest, provider: string, state: string): Flow | AuthError {
     const flow = this.peek(request, state)
     if (!flow) return new AuthError('flow_not_found')
-    return sameText(flow.state, state) && flow.provider === provider ? flow : new AuthError('flow_mismatch')
+    return sameSecret(flow.state, state) && flow.provider === provider ? flow : new AuthError('flow_mismatch')
   }
 
   isOver (flow: Flow): boolean {
@@ -134,6 +134,3 @@ export class Flows {
 /** What a cookie takes in a `Cookie` header. */
 const bytesOf = (name: string, ...values: string[]): number =>
   values.reduce((sum, value) => sum + name.length + value.length + '=; '.length, 0)
-
-const sameText = (one: string, other: string): boolean =>
-  timingSafeEqual(createHash('sha256').update(one).digest(), createHash('sha256').update(other).digest())
