@@ -40,3 +40,31 @@ t.test('a login with a generic OpenID provider becomes a token response', async 
   const done = await browser.visit(`/auth/rogue/callback?${query}`, { headers: { accept: 'application/json' } })
   t.match(done.json(), { token_type: 'Bearer', expires_in: 595, user: { sub: 'rogue|7', email: 'ada@example.com' } })
 })
+
+t.test('R26 the same verified email at two providers is two people, and the sessions of one are not those of the other', async t => {
+  const [one, other] = [await rogueProvider(t), await rogueProvider(t)]
+  const { app, url } = await buildTestApp(t, {
+    ...one.env,
+    OIDC_PROVIDERS: 'rogue,other',
+    OIDC_OTHER_ISSUER: other.issuer,
+    OIDC_OTHER_CLIENT_ID: 'rogue-client',
+    OIDC_OTHER_CLIENT_SECRET: 'rogue-secret'
+  })
+  const signIn = async (browser: Browser, id: string, provider: typeof one) => {
+    const start = await browser.visit(`/auth/${id}`)
+    const query = new URLSearchParams(provider.consent(String(start.headers['location']))).toString()
+    await browser.visit(`/auth/${id}/callback?${query}`)
+    return (await browser.visit('/auth/me')).json()
+  }
+  const [first, second, later] = [new Browser(app, url), new Browser(app, url), new Browser(app, url)]
+  t.match(await signIn(first, 'rogue', one), { sub: 'rogue|7', email: 'ada@example.com' })
+  t.match(await signIn(second, 'other', other), { sub: 'other|7', email: 'ada@example.com' })
+  for (const [browser, provider] of [[first, 'rogue'], [second, 'other']] as const) {
+    t.equal((await browser.visit('/auth/sessions')).json().sessions.length, 1, provider)
+  }
+  await signIn(later, 'other', other)
+  t.equal((await later.visit('/auth/logout', { method: 'POST', json: { everywhere: true } })).status, 204)
+  t.equal((await second.visit('/auth/me')).status, 401)
+  t.equal((await first.visit('/auth/me')).status, 200)
+  t.match(await signIn(first, 'other', other), { sub: 'other|7' }, 'signing in at both in one browser links nothing either')
+})

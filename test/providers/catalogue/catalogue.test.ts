@@ -4,7 +4,7 @@ import { catalogue } from '../../../src/providers/index.ts'
 import { buildTestApp } from '../../helpers/app.ts'
 import { Browser } from '../../helpers/browser.ts'
 import type { Fixture } from './fixture.ts'
-import { checkCalls, checkOutcome, play, stage } from './play.ts'
+import { begin, checkCalls, checkOutcome, play, stage } from './play.ts'
 
 const folder = new URL('./fixtures/', import.meta.url)
 const fixtures: Fixture[] = []
@@ -54,5 +54,15 @@ t.test('without replaced addresses a login goes to the provider itself', async t
   for (const { id, authorizeAt = '' } of known) {
     const start = await new Browser(app, url).visit(`/auth/${id}`)
     t.equal(String(start.headers['location']).split('?')[0], authorizeAt, id)
+  }
+})
+
+t.test('R22 a login asks for the scopes of its documented answers and for no more, and none of them may change anything', async t => {
+  for (const fixture of fixtures) {
+    if (catalogue[fixture.id]?.kind === 'oauth1') continue // it has no scopes
+    const { location } = await begin(t, fixture, await stage(t, fixture))
+    const scope = location.searchParams.get('scope')
+    t.equal(scope, fixture.authorization?.['scope'] ?? null, fixture.id)
+    t.notMatch(scope ?? '', /write|admin|delete|manage|offline/i, fixture.id)
   }
 })

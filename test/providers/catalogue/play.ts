@@ -38,7 +38,14 @@ function environment ({ id, issuerPath = '', env }: Fixture, fake: FakeProvider)
 }
 
 /** Plays one login over HTTP and gives back the callback's answer. */
-export async function play (t: Test, fixture: Fixture, { fake, appWith }: Awaited<ReturnType<typeof stage>>, variation: Played = {}): Promise<Page> {
+export async function play (t: Test, fixture: Fixture, scene: Awaited<ReturnType<typeof stage>>, variation: Played = {}): Promise<Page> {
+  const { browser, location, url } = await begin(t, fixture, scene, variation)
+  if (!variation.env) checkAuthorization(t, fixture, location, url)
+  return bringBack(browser, fixture, location, variation.callback ?? fixture.callback)
+}
+
+/** Starts a login: where the provider is asked, and what it will answer. */
+export async function begin (t: Test, fixture: Fixture, { fake, appWith }: Awaited<ReturnType<typeof stage>>, variation: Played = {}) {
   const { id, token, api, claims } = fixture
   const played: Played = {
     ...variation,
@@ -57,8 +64,7 @@ export async function play (t: Test, fixture: Fixture, { fake, appWith }: Awaite
   t.equal(start.status, 302, start.body)
   const location = new URL(String(start.headers['location']))
   nonce = location.searchParams.get('nonce') ?? ''
-  if (!variation.env) checkAuthorization(t, fixture, location, url)
-  return bringBack(browser, fixture, location, variation.callback ?? fixture.callback)
+  return { browser, location, url }
 }
 
 function checkAuthorization (t: Test, { id, authorization = {} }: Fixture, { searchParams }: URL, url: string): void {
