@@ -180,6 +180,27 @@ t.test('L24 a second SIGTERM ends it at once, whatever is under way', async t =>
   await lost
 })
 
+/** A server that never closes, and the one timer that ends the process all the same, twenty times as fast; it tells its time. */
+const hung = `
+  import { Server } from 'node:http'
+  import { promisify } from 'node:util'
+  const real = setTimeout
+  globalThis.setTimeout = Object.assign((...timer) => real(...timer), {
+    [promisify.custom]: (ms, value) => {
+      process.stderr.write('at most ' + ms + ' ms')
+      return new Promise(resolve => real(resolve, ms / 20, value))
+    }
+  })
+  Server.prototype.close = function () { return this }`
+
+t.test('L24 a stop that hangs ends after fifteen seconds at most, with exit code 1', async t => {
+  const child = await serve(t, {}, { before: hung })
+  child.process.kill('SIGTERM')
+  t.equal(await child.ended, 1)
+  const [, grace] = /^at most (\d+) ms/.exec(child.stderr()) ?? []
+  t.ok(Number(grace) <= 15_000, `${grace} ms`)
+})
+
 t.test('L31 a log that nobody reads any more does not end the service', async t => {
   const child = await serve(t)
   child.process.stdout?.destroy()
