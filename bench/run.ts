@@ -1,4 +1,4 @@
-// npm run bench [-- start|login|me|jwks|boot|issue|memory|refresh|rest|providers|sessions|revoked|workers ...] [--quick]
+// npm run bench [-- start|login|me|jwks|boot|issue|memory|refresh|rest|providers|sessions|revoked|warm|workers ...] [--quick]
 import { boot } from './boot.ts'
 import type { Effort } from './harness/compare.ts'
 import { shareOneCore } from './harness/one-core.ts'
@@ -13,12 +13,13 @@ import { refresh } from './refresh.ts'
 import { rest } from './rest.ts'
 import { sessions } from './sessions.ts'
 import { start } from './start.ts'
+import { warm } from './warm.ts'
 import { workers } from './workers.ts'
 
 type Benches = Record<string, (effort: Effort) => Promise<Finding[]>>
 
 const byClock: Benches = { boot, issue, memory, refresh, rest }
-const byCpu: Benches = { start, login, providers, me, revoked, jwks, sessions, workers }
+const byCpu: Benches = { start, login, providers, me, revoked, jwks, sessions, warm, workers }
 
 const thorough: Effort = {
   rounds: 40,
