@@ -51,7 +51,8 @@ export function logStream (isShared = false) {
   stream.write = line => {
     flushing ??= setTimeout(() => {
       flushing = undefined
-      stream.flush(() => {})
+      // Not with a callback, which would wait for the disk, and add a listener each time while the reader is slow.
+      if (Reflect.get(stream, 'destroyed') === false) stream.flush()
     }, flushMs).unref()
     return write(line)
   }

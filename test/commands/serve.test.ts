@@ -225,6 +225,7 @@ t.test('L32 a log that nobody reads for now holds up neither requests nor the en
   child.process.kill('SIGTERM')
   t.equal((await stopped)[0], 0)
   t.ok(Date.now() - from < 10_000)
+  t.equal(child.stderr(), '', 'nothing grows with each flush')
 })
 
 t.test('L31 an error that nobody caught is logged and ends the service with exit code 1', async t => {
