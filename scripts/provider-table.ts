@@ -1,6 +1,6 @@
 // The table of providers in README.md: made from the catalogue.
 import { usualVariables } from '../src/config/provider-variables.ts'
-import type { Variable } from '../src/config/variables.ts'
+import type { Variable } from '../src/config/variable.ts'
 import type { Descriptor } from '../src/providers/descriptor.ts'
 import { catalogue } from '../src/providers/index.ts'
 

@@ -1,17 +1,29 @@
-import type { Config } from './config/config.ts'
 import type { KeyEvent } from './keys/key-events.ts'
 import { KeyRing, type KeyRingOptions } from './keys/key-ring.ts'
 import { randomId } from './keys/randomness.ts'
 import { foundSecret, keptSecret } from './keys/secret.ts'
 import { secretBox } from './keys/secret-box.ts'
 import { SecretHolders } from './keys/secret-holders.ts'
-import { openStore } from './stores/index.ts'
+import type { SigningAlg } from './keys/signing-key.ts'
+import type { TokenSettings } from './tokens/access-tokens.ts'
+import type { SessionSettings } from './tokens/session.ts'
+import { openStore, type StoreSettings } from './stores/index.ts'
 import { News } from './stores/news.ts'
-import { epochSeconds, StoreError, type Clock, type Store } from './stores/store.ts'
-import type { AdmittedIdentity } from './tokens/access-tokens.ts'
+import { StoreError, type Store } from './stores/store.ts'
+import type { AdmittedIdentity } from './identity.ts'
 import { RefreshTokens } from './tokens/refresh-tokens.ts'
 import { Revocations } from './tokens/revocations.ts'
 import { Sessions } from './tokens/sessions.ts'
+import { epochSeconds, type Clock } from './clock.ts'
+
+export interface StateSettings extends StoreSettings, TokenSettings, SessionSettings {
+  /** Newest first; absent: made and kept in dataDir. */
+  secrets?: string[]
+  signingAlg: SigningAlg
+  keyRotationSeconds: number
+  /** PUBLIC_URL is loopback: no verifier elsewhere has our keys. */
+  loopback: boolean
+}
 
 /** What lasts longer than a request: opened by the service, and by an operator's commands beside it. */
 export interface State {
@@ -59,7 +71,7 @@ const keyNewsSeconds = 3_600
 const operatorNewsSeconds = 3_600
 
 /** @throws StoreError for a store that cannot serve, Error for keys of another secret */
-export async function openState (config: Config, options: StateOptions): Promise<State> {
+export async function openState (config: StateSettings, options: StateOptions): Promise<State> {
   const { clock, joins = false, admits = () => true, recheck, wait, onStore, onProblem, onEvent } = options
   const secrets = config.secrets ?? [joins ? foundSecret(config.dataDir) : keptSecret(config.dataDir)]
   const store = await openStore(config, clock, onStore)

@@ -1,7 +1,7 @@
 import type { Environment } from '../config/environment.ts'
 import { deviceName } from '../login/device.ts'
 import type { State } from '../state.ts'
-import { subjectOf } from '../tokens/access-tokens.ts'
+import { subjectOf } from '../identity.ts'
 import type { Session } from '../tokens/session.ts'
 import type { Sessions } from '../tokens/sessions.ts'
 import { operate, table, timeOf, type Step } from './operate.ts'

@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto'
 import * as read from './values.ts'
-import { variable, type Values } from './variables.ts'
+import { variable, type Values } from './variable.ts'
 
 export const emailDomains = variable({
   description: 'Only emails of these domains are accepted from this provider, and for them its word counts',

@@ -1,57 +1,32 @@
 import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import { canonicalEmail, type EmailRules } from '../login/email-policy.ts'
+import type { CookieSettings } from '../login/cookies.ts'
+import type { ListenSettings } from '../plugins/listen.ts'
+import type { ProviderSettings } from '../providers/configured.ts'
+import type { StateSettings } from '../state.ts'
 import { backdatedSeconds, reservedClaims } from '../tokens/claims.ts'
 import { ConfigError, EnvironmentReader, type Environment } from './environment.ts'
 import { catalogue } from '../providers/index.ts'
 import type { Catalogue } from '../providers/index.ts'
 import { proxyVariables, withLowerCaseProxies, type NoProxy, type Proxy } from './proxies.ts'
-import { readProviders, type ConfiguredProvider } from './providers.ts'
+import { readProviders } from './providers.ts'
 import { otherSiteWarnings } from './sites.ts'
 import { isLoopbackHost, isLoopbackListener } from './values.ts'
 import { variables } from './variables.ts'
 import { vouchingWarnings } from './vouching.ts'
 
-export type SigningAlg = 'RS256' | 'ES256' | 'EdDSA'
-
-/** The whole configuration, in our words and units. */
-export interface Config {
-  publicUrl: string
-  /** PUBLIC_URL is https: cookies are Secure and carry their prefix. */
-  secure: boolean
-  /** PUBLIC_URL is loopback: the dev login and http providers are possible. */
-  loopback: boolean
+/** The whole configuration, in our words and units: what each room asks for, and what the service itself does. */
+export interface Config extends StateSettings, CookieSettings, ProviderSettings, ListenSettings {
   /** Calls to providers go through a proxy. */
   proxying?: { proxy: Proxy, except?: NoProxy }
   /** Threads that look-ups of names may hold, so that signatures have as many. */
   lookupThreads: number
-  listen: { host: string, port: number }
-  /** Newest first; absent: made and kept in dataDir. */
-  secrets?: string[]
-  dataDir: string
-  redisUrl?: string
   returnTo: ReturnToRules
-  /** In the order of the sign-in page. */
-  providers: ConfiguredProvider[]
   devLogin: boolean
   emails: EmailRules
   recheckMembership: boolean
-  token: {
-    audience: string | string[]
-    ttlSeconds: number
-    claims: Record<string, unknown>
-    typ: 'JWT' | 'at+jwt'
-    /** Tokens name their place in a status list. */
-    status: boolean
-  }
-  signingAlg: SigningAlg
-  keyRotationSeconds: number
-  sessionIdleSeconds: number
-  sessionMaxSeconds: number
-  sessionsPerPerson: number
-  cookieDomain?: string
   trustProxy: string[]
   rateLimit: number
-  keepAliveSeconds: number
   /** Processes that share the port. */
   workers: number
   logLevel: string

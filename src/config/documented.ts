@@ -5,7 +5,8 @@ import { proxyVariables } from './proxies.ts'
 import { openidVariables } from './common-variables.ts'
 import { instanceList } from './providers.ts'
 import { usualVariables } from './provider-variables.ts'
-import { variables, type Variable, type Variables } from './variables.ts'
+import { variables } from './variables.ts'
+import type { Variable, Variables } from './variable.ts'
 
 /**
  * Every variable that documents show, by its name. The usual ones of providers are shown once for each kind, by the

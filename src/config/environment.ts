@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { decoded, givenValues, type GivenValues } from './given.ts'
-import { reserved, type Values, type Variable, type Variables } from './variables.ts'
+import { reserved } from './variables.ts'
+import type { Values, Variable, Variables } from './variable.ts'
 
 export type Environment = Record<string, string | undefined>
 

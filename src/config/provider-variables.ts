@@ -2,7 +2,7 @@ import type { Descriptor } from '../providers/descriptor.ts'
 import { needsSecret, withOpenidWords } from '../providers/generic.ts'
 import { emailDomains, openidVariables, vouchesFor, type OpenidValues } from './common-variables.ts'
 import * as read from './values.ts'
-import { variable, type Variables } from './variables.ts'
+import { variable, type Variables } from './variable.ts'
 
 const address = (description: string, value: string) => variable({ description, example: value, default: value, address: true, read: read.endpoint })
 

@@ -5,8 +5,9 @@ import type { EmailAuthority } from '../providers/provider.ts'
 import type { EnvironmentReader, Group } from './environment.ts'
 import { checkTogether, refuseSharedKeys, type RuledValues } from './provider-rules.ts'
 import { usualVariables, withOperatorsWords } from './provider-variables.ts'
+import { providerIds } from './provider-ids.ts'
 import * as read from './values.ts'
-import { variable, type Variables } from './variables.ts'
+import { variable, type Variables } from './variable.ts'
 
 /** One configured provider: its descriptor with the operator's words in it, and who we are there. */
 export interface ConfiguredProvider {
@@ -85,7 +86,7 @@ export const instanceList = (example: string) => variable({
   description: 'Ids of further providers of this kind, each with variables of its own',
   example,
   otherwise: 'none',
-  read: read.providerIds
+  read: providerIds
 })
 
 function readOne (

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import type { Environment } from './environment.ts'
-import { variable } from './variables.ts'
+import { variable } from './variable.ts'
 
 /** A proxy that calls to providers go through by CONNECT (RFC 9110 section 9.3.6). */
 export interface Proxy {

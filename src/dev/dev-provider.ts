@@ -9,7 +9,7 @@ import type { Connections } from '../providers/connections.ts'
 import { oidc, type OidcEndpoints } from '../providers/descriptor.ts'
 import { oidcProvider } from '../providers/oidc-provider.ts'
 import type { Provider } from '../providers/provider.ts'
-import { epochSeconds, type Clock } from '../stores/store.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 
 /** Whoever the person at the dev page says they are. */
 export interface DevPerson {

@@ -1,7 +1,6 @@
-import type { SigningAlg } from '../config/config.ts'
 import type { KeyState } from './key-schedule.ts'
 import type { SecretBox } from './secret-box.ts'
-import { makePrivatePem, signingKey, type SigningKey } from './signing-key.ts'
+import { makePrivatePem, signingKey, type SigningKey, type SigningAlg } from './signing-key.ts'
 
 /** A key at rest, as the store keeps it. Times are epoch seconds. */
 export interface KeyRecord {

@@ -1,5 +1,4 @@
-import type { SigningAlg } from '../config/config.ts'
-import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
+import type { Store } from '../stores/store.ts'
 import { changesBetween, type KeyEvent, type KeyFacts } from './key-events.ts'
 import { KeyRingError, newKey, openedKey, resealed, ringOf, type KeyRecord, type RingKey, type RingRecord } from './key-record.ts'
 import {
@@ -7,8 +6,9 @@ import {
   withoutRetired, type KeyState, type Schedule
 } from './key-schedule.ts'
 import type { SecretBox } from './secret-box.ts'
-import type { PublicJwk } from './signing-key.ts'
+import type { PublicJwk, SigningAlg } from './signing-key.ts'
 import { onceHeard } from './signing-pause.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 
 export interface KeyRingOptions extends Schedule {
   store: Store

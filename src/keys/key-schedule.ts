@@ -1,4 +1,4 @@
-import type { SigningAlg } from '../config/config.ts'
+import type { SigningAlg } from './signing-key.ts'
 import type { KeyRecord, RingRecord } from './key-record.ts'
 
 export type KeyState = 'current' | 'next' | 'previous'

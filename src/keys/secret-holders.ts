@@ -1,6 +1,7 @@
-import { epochSeconds, pagesOf, type Clock, type Store } from '../stores/store.ts'
+import { pagesOf, type Store } from '../stores/store.ts'
 import { randomId } from './randomness.ts'
 import { secretBox } from './secret-box.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 
 const folder = 'services/'
 /** Longer than two upkeeps: a replica that is just being restarted counts, too. */

@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPair, sign, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
-import type { SigningAlg } from '../config/config.ts'
+
+export type SigningAlg = 'RS256' | 'ES256' | 'EdDSA'
 
 /** A public key as verifiers see it (RFC 7517): with kid, use and alg, and never a private member. */
 export interface PublicJwk {

@@ -1,12 +1,15 @@
 import type { SerializeOptions } from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Config } from '../config/config.ts'
-import { epochSeconds, type Clock } from '../stores/store.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 import type { IssuedToken } from '../tokens/access-tokens.ts'
 import type { RefreshedSession } from '../tokens/session.ts'
 import { readCookie, sentCookies } from './sent-cookies.ts'
 
-type CookieSettings = Pick<Config, 'secure' | 'cookieDomain'>
+export interface CookieSettings {
+  /** PUBLIC_URL is https: cookies are Secure and carry their prefix. */
+  secure: boolean
+  cookieDomain?: string
+}
 
 /** `__Host-` makes browsers insist on https, this host and this path; on loopback http there is no such thing. */
 export const cookieName = (name: string, secure: boolean): string =>

@@ -1,6 +1,7 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { AuthError } from '../errors.ts'
-import type { EmailAuthority, Identity } from '../providers/provider.ts'
+import type { EmailAuthority } from '../providers/provider.ts'
+import type { Identity } from '../identity.ts'
 
 /** Who may sign in. Emails and domains are in their canonical spelling. */
 export interface EmailRules {

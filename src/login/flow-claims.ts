@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { RefusalCode } from '../errors.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import type { CallbackAnswer } from '../providers/provider.ts'
-import { epochSeconds, type Store } from '../stores/store.ts'
+import type { Store } from '../stores/store.ts'
 import { flowCookieSeconds, type Flow } from './flow.ts'
+import { epochSeconds } from '../clock.ts'
 
 /** How a flow ended: with a session, whose first refresh token this is, or with a refusal. */
 export type FlowOutcome = { refreshToken: string } | { refused: RefusalCode }

@@ -4,7 +4,7 @@ import { randomId } from '../keys/randomness.ts'
 import { sameSecret } from '../keys/same-secret.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import type { Kept } from '../providers/provider.ts'
-import { epochSeconds, type Clock } from '../stores/store.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 import { cookieName, cookieWriter, type SerializeCookie } from './cookies.ts'
 import { readCookie, sentCookies } from './sent-cookies.ts'
 

@@ -1,7 +1,7 @@
 import { AuthError } from '../errors.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import type { Grant, Provider } from '../providers/provider.ts'
-import { epochSeconds, type Clock } from '../stores/store.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 
 /** A provider's own tokens and when they last showed that the person belongs. */
 interface KeptGrant extends Grant {

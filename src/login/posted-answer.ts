@@ -1,7 +1,7 @@
 import { AuthError } from '../errors.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import type { CallbackAnswer } from '../providers/provider.ts'
-import { epochSeconds, type Clock } from '../stores/store.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 
 const lifeSeconds = 60
 /** What fits into a URL of ours, beside the state. */

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Clock } from '../stores/store.ts'
+import type { Clock } from '../clock.ts'
 
 const lookEveryMs = 10_000
 /** Less is what NTP does, and what verifiers allow for. */

@@ -1,7 +1,7 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { ownWords } from '../config/values.ts'
+import { ownWords } from '../config/provider-ids.ts'
 import { AuthError, type RefusalCode } from '../errors.ts'
 import { errorPage, signInAgain, type Step } from '../pages/error.ts'
 import { pageHeaders } from '../pages/layout.ts'

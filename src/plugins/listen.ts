@@ -3,16 +3,20 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { isIP, type AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import type { Config } from '../config/config.ts'
 import { hostInUrl } from '../config/values.ts'
 import { connectionTimeoutMs, serverOptions, type Drain } from './drain.ts'
 import { leaveToUs } from './well-formed.ts'
+
+export interface ListenSettings {
+  listen: { host: string, port: number }
+  keepAliveSeconds: number
+}
 
 /**
  * Listens on every address of the host: `localhost` has two, and a browser chooses either, whatever the hosts file says.
  * @throws Error where one of them is in use: the program that has it would get a part of our requests
  */
-export async function listen (app: FastifyInstance, drain: Drain, { listen: { host, port }, keepAliveSeconds }: Config): Promise<void> {
+export async function listen (app: FastifyInstance, drain: Drain, { listen: { host, port }, keepAliveSeconds }: ListenSettings): Promise<void> {
   const [first = host, ...others] = host === 'localhost' ? await addressesOf(host) : []
   await app.listen({ host: first, port, listenTextResolver: address => `listening on ${address}` })
     .catch((error: unknown) => { throw explained(error, first, port) })

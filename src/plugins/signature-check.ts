@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import jwt from '@fastify/jwt'
 import Fastify from 'fastify'
-import type { Config } from '../config/config.ts'
+import type { TokenSettings } from '../tokens/access-tokens.ts'
 import type { SigningKey } from '../keys/signing-key.ts'
 import type { SignatureCheck } from '../tokens/token-verifier.ts'
 
@@ -9,7 +9,7 @@ import type { SignatureCheck } from '../tokens/token-verifier.ts'
  * @fastify/jwt, verify-only, for one key. Each key has an instance of its own that never listens: keys come and go
  * while the service runs, and a verifier that is kept costs a tenth of one that is built per call.
  */
-export async function signatureCheck (key: SigningKey, { publicUrl, token }: Pick<Config, 'publicUrl' | 'token'>): Promise<SignatureCheck> {
+export async function signatureCheck (key: SigningKey, { publicUrl, token }: TokenSettings): Promise<SignatureCheck> {
   const host = Fastify()
   await host.register(jwt, {
     secret: { public: pemOf(key) },

@@ -1,5 +1,5 @@
-import type { Config } from '../config/config.ts'
-import type { Clock } from '../stores/store.ts'
+import type { ConfiguredProvider } from '../config/providers.ts'
+import type { Clock } from '../clock.ts'
 import { callbackUrl } from './callback.ts'
 import type { Connections } from './connections.ts'
 import type { OidcDescriptor } from './descriptor.ts'
@@ -10,6 +10,14 @@ import { oidcProvider } from './oidc-provider.ts'
 import type { Reach } from './outbound.ts'
 import type { Provider } from './provider.ts'
 
+export interface ProviderSettings {
+  publicUrl: string
+  /** PUBLIC_URL is loopback: http providers are possible. */
+  loopback: boolean
+  /** In the order of the sign-in page. */
+  providers: ConfiguredProvider[]
+}
+
 export interface ProviderSurroundings {
   clock: Clock
   warn: (message: string, error?: unknown) => void
@@ -18,7 +26,7 @@ export interface ProviderSurroundings {
 }
 
 /** The configured providers, in the order of the sign-in page. Nothing is asked or built before it is needed. */
-export function configuredProviders (config: Config, { clock, warn, newNonce, connections }: ProviderSurroundings): Provider[] {
+export function configuredProviders (config: ProviderSettings, { clock, warn, newNonce, connections }: ProviderSurroundings): Provider[] {
   return config.providers.map(({ descriptor, ...configured }) => {
     const { loopback } = config
     const settings = { ...configured, callbackUrl: callbackUrl(config.publicUrl, configured.id), loopback, connections, clock, warn }

@@ -1,5 +1,5 @@
 import { authorizationParams, emailDomains, openidVariables, vouchesFor, type OpenidValues } from '../config/common-variables.ts'
-import { variable, type Values, type Variables } from '../config/variables.ts'
+import { variable, type Values, type Variables } from '../config/variable.ts'
 import * as read from '../config/values.ts'
 import { oauth1, oauth2, oidc, type ApiAuth, type Descriptor, type OidcDescriptor } from './descriptor.ts'
 

@@ -1,6 +1,6 @@
 import { AuthError, type RefusalCode } from '../errors.ts'
 import type { Profile } from './descriptor.ts'
-import type { Identity } from './provider.ts'
+import type { Identity } from '../identity.ts'
 
 const maxSubjectLength = 255
 

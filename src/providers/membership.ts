@@ -1,4 +1,4 @@
-import { epochSeconds, type Clock } from '../stores/store.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 import type { Api } from './api.ts'
 import type { Descriptor } from './descriptor.ts'
 import { readAnswers } from './profile.ts'

@@ -1,5 +1,5 @@
 import { AuthError } from '../errors.ts'
-import { epochSeconds } from '../stores/store.ts'
+import { epochSeconds } from '../clock.ts'
 import { providerApi, type Api, type ApiRequest, type Json } from './api.ts'
 import { refuseError } from './callback.ts'
 import type { OAuth1Descriptor } from './descriptor.ts'

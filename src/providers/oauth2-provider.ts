@@ -1,5 +1,5 @@
 import { AuthError } from '../errors.ts'
-import { epochSeconds } from '../stores/store.ts'
+import { epochSeconds } from '../clock.ts'
 import { bearing, providerApi, type Api } from './api.ts'
 import { refuseError } from './callback.ts'
 import type { OAuth2Descriptor } from './descriptor.ts'

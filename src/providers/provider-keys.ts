@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { AuthError } from '../errors.ts'
-import type { Clock } from '../stores/store.ts'
+import type { Clock } from '../clock.ts'
 import type { Json } from './api.ts'
 import { keyFits, type JoseHeader } from '../keys/jws.ts'
 import { isJson } from './outbound.ts'

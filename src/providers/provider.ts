@@ -1,20 +1,6 @@
-import type { Clock } from '../stores/store.ts'
+import type { Identity } from '../identity.ts'
+import type { Clock } from '../clock.ts'
 import type { Connections } from './connections.ts'
-
-/** Who a provider says somebody is, in our words. Nothing in it has passed our policy yet. */
-export interface Identity {
-  provider: string
-  /** The provider's own stable id for the person: never an email. */
-  subject: string
-  email: string | undefined
-  emailVerified: boolean
-  /** The provider said at this login that it speaks for the email's domain; to verify a mailbox is less. */
-  domainVouched: boolean
-  name?: string
-  picture?: string
-  /** The Workspace domain that Google names. */
-  hd?: string
-}
 
 /** How far a provider's word for an email goes, by what it is and by what the operator says. */
 export interface EmailAuthority {

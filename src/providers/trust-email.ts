@@ -1,4 +1,4 @@
-import { variable } from '../config/variables.ts'
+import { variable } from '../config/variable.ts'
 
 /**
  * `_TRUST_EMAIL`, for a provider that gives out an address and no proof of whose it is: an operator who does not accept

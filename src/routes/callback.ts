@@ -1,9 +1,8 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import type { Config } from '../config/config.ts'
 import { AuthError } from '../errors.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import { deviceOf } from '../login/device.ts'
-import { admitEmail } from '../login/email-policy.ts'
+import { admitEmail, type EmailRules } from '../login/email-policy.ts'
 import type { Flow } from '../login/flow.ts'
 import type { FlowClaims } from '../login/flow-claims.ts'
 import type { Memberships } from '../login/memberships.ts'
@@ -24,7 +23,7 @@ import { answerParameter, jsonBody, noBody, problems } from './schemas.ts'
 
 export interface CallbackOptions extends ArrivalOptions {
   providers: Map<string, Provider>
-  emails: Config['emails']
+  emails: EmailRules
   claims: FlowClaims
   postedAnswers: PostedAnswers
   accessTokens: AccessTokens

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { ownWords } from '../config/values.ts'
+import { ownWords } from '../config/provider-ids.ts'
 import { AuthError, isOfThisAccount } from '../errors.ts'
 import type { Flows } from '../login/flow.ts'
 import { loadReturnTo, returnToOf, withReturnTo, type ReturnToRules } from '../login/return-to.ts'

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { subjectOf } from '../tokens/access-tokens.ts'
+import { subjectOf } from '../identity.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
 import type { Session } from '../tokens/session.ts'
 import type { Sessions } from '../tokens/sessions.ts'

@@ -6,7 +6,8 @@ import { Lmdb } from './lmdb.ts'
 import { assertWhole, lastTransaction } from './lmdb-file.ts'
 import { isAsClosed } from './lmdb-mark.ts'
 import type { StoreWatcher } from './outages.ts'
-import { epochSeconds, StoreError, type Clock, type Entry, type Heard, type Page, type Store, type Swap } from './store.ts'
+import { StoreError, type Entry, type Heard, type Page, type Store, type Swap } from './store.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 
 const format = 'handstamp 1'
 /** Sweeping takes a four-thousandth of the time, and more only where much has expired. */

@@ -6,7 +6,8 @@ import { TransactionCounter } from './lmdb-counter.ts'
 import { examine, lastTransaction } from './lmdb-file.ts'
 import { markClosed, unmark } from './lmdb-mark.ts'
 import { Outages, type StoreWatcher } from './outages.ts'
-import { StoreError, type Clock } from './store.ts'
+import { StoreError } from './store.ts'
+import type { Clock } from '../clock.ts'
 
 export type Entries = RootDatabase<Buffer, string>
 

@@ -1,4 +1,4 @@
-import { epochSeconds, type Clock } from './store.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 
 /** Hears when a store goes away, with the error, and when it is back, without one. */
 export type StoreWatcher = (error?: Error) => void

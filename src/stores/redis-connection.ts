@@ -5,7 +5,8 @@ import { Outages, type StoreWatcher } from './outages.ts'
 import { Patience } from './patience.ts'
 import { isReplica, oldestRedis, RedisProblem, tlsOptions } from './redis-problems.ts'
 import { scripts, type Scripted } from './redis-scripts.ts'
-import { StoreError, type Clock } from './store.ts'
+import { StoreError } from './store.ts'
+import type { Clock } from '../clock.ts'
 
 /** Before every key of ours. */
 export const namespace = 'handstamp:'

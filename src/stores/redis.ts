@@ -6,7 +6,8 @@ import { claimAs, type RedisForm } from './redis-form.ts'
 import { indexed } from './redis-indexed.ts'
 import { RedisProblem } from './redis-problems.ts'
 import type { Swapping } from './redis-scripts.ts'
-import { StoreError, type Clock, type Entry, type Heard, type Page, type Store, type Swap } from './store.ts'
+import { StoreError, type Entry, type Heard, type Page, type Store, type Swap } from './store.ts'
+import type { Clock } from '../clock.ts'
 
 /** A swap that Redis gets to later than this is not made: our patience may have ended by then. */
 const swapWithinMs = 400

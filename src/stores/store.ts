@@ -78,11 +78,6 @@ export class StoreError extends Error {
   }
 }
 
-/** Tells the time in epoch milliseconds. */
-export type Clock = () => number
-
-export const epochSeconds = (clock: Clock): number => Math.floor(clock() / 1000)
-
 /** Everything that lives in a folder, by the page. */
 export async function * pagesOf (store: Store, folder: string, size: number): AsyncIterable<Entry[]> {
   let from: string | undefined

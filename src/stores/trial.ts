@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { epochSeconds, StoreError, type Store } from './store.ts'
+import { StoreError, type Store } from './store.ts'
+import { epochSeconds } from '../clock.ts'
 
 const livesSeconds = 60
 

@@ -1,12 +1,32 @@
-import type { Config } from '../config/config.ts'
 import { AuthError } from '../errors.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { randomId } from '../keys/randomness.ts'
-import type { Identity } from '../providers/provider.ts'
-import { epochSeconds, type Clock } from '../stores/store.ts'
+import { subjectOf, type AdmittedIdentity } from '../identity.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 import { backdatedSeconds, type AccessTokenClaims } from './claims.ts'
-import type { Session } from './session.ts'
 import { statusPlace } from './status-lists.ts'
+
+/** What our tokens say, the same in all of them. */
+export interface TokenSettings {
+  /** Their issuer. */
+  publicUrl: string
+  token: {
+    audience: string | string[]
+    ttlSeconds: number
+    claims: Record<string, unknown>
+    typ: 'JWT' | 'at+jwt'
+    /** Tokens name their place in a status list. */
+    status: boolean
+  }
+}
+
+/** The session that a token is for. Times are epoch seconds. */
+export interface TokenSession {
+  id: string
+  startedAt: number
+  identity: AdmittedIdentity
+  statusIndex?: number
+}
 
 /** A signed access token and how long it may be used, in seconds. */
 export interface IssuedToken {
@@ -15,23 +35,17 @@ export interface IssuedToken {
   claims: AccessTokenClaims
 }
 
-/** An identity that passed our policy: the email is canonical, verified and allowed. */
-export type AdmittedIdentity = Identity & { email: string }
-
-/** `sub` of the tokens. */
-export const subjectOf = ({ provider, subject }: Pick<AdmittedIdentity, 'provider' | 'subject'>): string => `${provider}|${subject}`
-
 const maxLength = 3_500
 
 /** Issues access tokens (JWS compact, claims of a session). */
 export class AccessTokens {
   readonly #keys: KeyRing
   readonly #publicUrl: string
-  readonly #token: Config['token']
+  readonly #token: TokenSettings['token']
   readonly #clock: Clock
   readonly #headers = new Map<string, string>()
 
-  constructor (keys: KeyRing, { publicUrl, token }: Pick<Config, 'publicUrl' | 'token'>, clock: Clock) {
+  constructor (keys: KeyRing, { publicUrl, token }: TokenSettings, clock: Clock) {
     this.#keys = keys
     this.#publicUrl = publicUrl
     this.#token = token
@@ -39,7 +53,7 @@ export class AccessTokens {
   }
 
   /** @throws AuthError provider_error if the provider's claims make the token larger than a cookie takes */
-  async issue ({ id, startedAt, identity, statusIndex }: Session): Promise<IssuedToken> {
+  async issue ({ id, startedAt, identity, statusIndex }: TokenSession): Promise<IssuedToken> {
     const iat = epochSeconds(this.#clock) - backdatedSeconds
     const { provider, email, name, picture, hd } = identity
     const claims: AccessTokenClaims = {

@@ -1,10 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { epochSeconds, pagesOf, type Entry } from '../stores/store.ts'
-import { subjectOf } from './access-tokens.ts'
+import { pagesOf, type Entry } from '../stores/store.ts'
+import { subjectOf } from '../identity.ts'
 import { subjectIdOf } from './refresh-tokens.ts'
 import { revokedSeconds } from './revocations.ts'
 import type { SessionTerms } from './session.ts'
 import { folderOf, recordOf, sessionIdOf, sessionsFolder, type SessionRecord } from './session-record.ts'
+import { epochSeconds } from '../clock.ts'
 
 const atOnce = 1_000
 

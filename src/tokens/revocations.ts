@@ -1,5 +1,5 @@
 import { lineOf, type News, type Topic } from '../stores/news.ts'
-import { epochSeconds, type Clock } from '../stores/store.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 import type { AccessTokenClaims } from './claims.ts'
 
 /** A session whose access tokens may still be alive. Times are epoch seconds. */

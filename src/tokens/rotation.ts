@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AuthError } from '../errors.ts'
 import { StoreError } from '../stores/store.ts'
-import type { AdmittedIdentity } from './access-tokens.ts'
+import type { AdmittedIdentity } from '../identity.ts'
 import { endSession } from './end-sessions.ts'
 import { hashOf, type RefreshToken, type RefreshTokens } from './refresh-tokens.ts'
 import { expiryOf, isOver, newPlace, sessionOf, withToken, type RefreshedSession, type SessionTerms } from './session.ts'

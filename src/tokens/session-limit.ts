@@ -1,5 +1,5 @@
 import { pagesOf, StoreError } from '../stores/store.ts'
-import { subjectOf } from './access-tokens.ts'
+import { subjectOf } from '../identity.ts'
 import { endSession } from './end-sessions.ts'
 import { subjectIdOf } from './refresh-tokens.ts'
 import { isOver, type SessionTerms } from './session.ts'

@@ -1,4 +1,4 @@
-import type { AdmittedIdentity } from './access-tokens.ts'
+import type { AdmittedIdentity } from '../identity.ts'
 import type { RefreshToken } from './refresh-tokens.ts'
 
 /** One login on one browser or device, as the store keeps it. Times are epoch seconds. */

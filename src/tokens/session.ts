@@ -1,8 +1,9 @@
-import type { Config } from '../config/config.ts'
-import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
-import type { AdmittedIdentity } from './access-tokens.ts'
+import type { TokenSettings } from './access-tokens.ts'
+import type { Store } from '../stores/store.ts'
+import type { AdmittedIdentity } from '../identity.ts'
 import type { Revocations } from './revocations.ts'
 import type { SessionRecord } from './session-record.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 
 /** One login on one browser or device: a family of refresh tokens. Times are epoch seconds. */
 export interface Session {
@@ -27,11 +28,17 @@ export interface RefreshedSession extends Session {
   repeated?: boolean
 }
 
+export interface SessionSettings extends Pick<TokenSettings, 'token'> {
+  sessionIdleSeconds: number
+  sessionMaxSeconds: number
+  sessionsPerPerson: number
+}
+
 /** What says how long sessions last, and which have ended. */
 export interface SessionTerms {
   store: Store
   revocations: Revocations
-  config: Pick<Config, 'token' | 'sessionIdleSeconds' | 'sessionMaxSeconds' | 'sessionsPerPerson'>
+  config: SessionSettings
   clock: Clock
 }
 

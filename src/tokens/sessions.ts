@@ -1,6 +1,6 @@
 import { randomId } from '../keys/randomness.ts'
-import { epochSeconds, pagesOf, type Entry } from '../stores/store.ts'
-import { subjectOf, type AdmittedIdentity } from './access-tokens.ts'
+import { pagesOf, type Entry } from '../stores/store.ts'
+import { subjectOf, type AdmittedIdentity } from '../identity.ts'
 import { backdatedSeconds, type AccessTokenClaims } from './claims.ts'
 import { endEveryone, endOne, endSession, endSessions } from './end-sessions.ts'
 import { hashOf, subjectIdOf } from './refresh-tokens.ts'
@@ -9,6 +9,7 @@ import { SessionLimit, type LimitOptions } from './session-limit.ts'
 import { expiryOf, isOver, newPlace, sessionOf, withToken, type RefreshedSession, type Session } from './session.ts'
 import { folderOf, keyOf, recordOf, sessionIdOf, sessionsFolder, sessionText, type SessionRecord } from './session-record.ts'
 import { indexOfPlace } from './status-lists.ts'
+import { epochSeconds } from '../clock.ts'
 
 /** Some of a person's sessions, last used first. */
 export interface SessionPage {

@@ -1,7 +1,8 @@
 import { deflateSync } from 'node:zlib'
 import type { KeyRing } from '../keys/key-ring.ts'
-import { epochSeconds, type Clock, type Store } from '../stores/store.ts'
+import type { Store } from '../stores/store.ts'
 import type { Revocations } from './revocations.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 
 export interface StatusListsOptions {
   publicUrl: string

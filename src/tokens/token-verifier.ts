@@ -1,9 +1,9 @@
 import { createPublicKey, hash, type KeyObject } from 'node:crypto'
-import type { Config } from '../config/config.ts'
+import type { TokenSettings } from './access-tokens.ts'
 import { AuthError } from '../errors.ts'
 import { signatureHolds } from '../keys/jws.ts'
 import type { RingKey } from '../keys/key-record.ts'
-import { epochSeconds, type Clock } from '../stores/store.ts'
+import { epochSeconds, type Clock } from '../clock.ts'
 import { parseStrictObject } from '../strict-json.ts'
 import { maxTokenSeconds, type AccessTokenClaims } from './claims.ts'
 import type { Revocations } from './revocations.ts'
@@ -13,7 +13,7 @@ export type SignatureCheck = (token: string) => unknown
 
 export interface TokenVerifierOptions {
   publicUrl: string
-  token: Config['token']
+  token: TokenSettings['token']
   revocations: Revocations
   /** Makes the check of tokens that may have expired: @fastify/jwt, one kept verifier for each key. */
   checkWith: (key: RingKey) => Promise<SignatureCheck>

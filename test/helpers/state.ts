@@ -1,7 +1,7 @@
 import { loadConfig, type Config } from '../../src/config/config.ts'
 import type { Environment } from '../../src/config/environment.ts'
 import { openState, type State, type StateEvent } from '../../src/state.ts'
-import type { AdmittedIdentity } from '../../src/tokens/access-tokens.ts'
+import type { AdmittedIdentity } from '../../src/identity.ts'
 import { temporaryFolder, type Teardown } from './app.ts'
 
 export interface TestState extends State {

@@ -1,4 +1,4 @@
-import { variable } from '../../config/variables.ts'
+import { variable } from '../../config/variable.ts'
 import * as read from '../../config/values.ts'
 import { AuthError } from '../../errors.ts'
 import { oidc } from '../descriptor.ts'
