@@ -1,6 +1,6 @@
 // What stands in README.md and .env.example about configuration: made from the table that the service reads by.
 import { documentedVariables } from '../src/config/documented.ts'
-import { catalogue } from '../src/providers/index.ts'
+import { catalogue } from '../src/providers/catalogue/index.ts'
 import { providerTable } from './provider-table.ts'
 
 const documented = documentedVariables(catalogue)

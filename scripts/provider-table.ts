@@ -1,8 +1,8 @@
 // The table of providers in README.md: made from the catalogue.
-import { usualVariables } from '../src/config/provider-variables.ts'
-import type { Variable } from '../src/config/variable.ts'
+import { usualVariables } from '../src/providers/setup/variables.ts'
+import type { Variable } from '../src/env/variable.ts'
 import type { Descriptor } from '../src/providers/descriptor.ts'
-import { catalogue } from '../src/providers/index.ts'
+import { catalogue } from '../src/providers/catalogue/index.ts'
 
 const kinds: Record<Descriptor['kind'], string> = { oidc: 'OpenID Connect', oauth2: 'OAuth 2', oauth1: 'OAuth 1.0a' }
 

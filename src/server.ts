@@ -5,8 +5,8 @@ import { keysCommand, keysUsage } from './commands/keys.ts'
 import { serveCommand } from './commands/serve.ts'
 import { sessionsCommand, sessionsUsage } from './commands/sessions.ts'
 import { isWorker } from './commands/workers.ts'
-import { envFileOf, withEnvFile } from './config/env-file.ts'
-import type { Environment } from './config/environment.ts'
+import { envFileOf, withEnvFile } from './env/env-file.ts'
+import type { Environment } from './env/environment.ts'
 
 const usage = `handstamp ${packageJson.version}
 

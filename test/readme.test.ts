@@ -7,7 +7,7 @@ import { loadConfig } from '../src/config/config.ts'
 import { documentedVariables } from '../src/config/documented.ts'
 import { variables } from '../src/config/variables.ts'
 import { refusals } from '../src/errors.ts'
-import { catalogue } from '../src/providers/index.ts'
+import { catalogue } from '../src/providers/catalogue/index.ts'
 
 const read = (path: string): string => readFileSync(path, 'utf8')
 const pages = [...readdirSync('.'), ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map(name => join('docs', name))]

@@ -27,4 +27,4 @@ fi
 
 npm run --silent compile
 node scripts/build.mjs
-npx --no-install tap --timeout=300 --coverage-map=build/test/stores/redis-coverage.js build/test/stores/redis.test.js build/test/stores/redis-trial.test.js build/test/replicas/replicas.test.js
+npx --no-install tap --timeout=300 --coverage-map=build/test/stores/redis/coverage.js build/test/stores/redis/{redis-store,trial}.test.js build/test/replicas/replicas.test.js

@@ -1,7 +1,7 @@
 // The whole service; with STUBBED, the store gives back at once what it would, and the signature is always the same.
 import { KeyRing } from '../../src/keys/key-ring.ts'
 import type { Swap } from '../../src/stores/store.ts'
-import { RedisStore } from '../../src/stores/redis.ts'
+import { RedisStore } from '../../src/stores/redis/redis-store.ts'
 import { serve } from './serve.ts'
 
 const { STUBBED: identity, ...env } = process.env

@@ -1,7 +1,7 @@
 import { buildApp } from '../../src/app.ts'
 import { expectShortLives } from '../../src/commands/serve.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { logStream } from '../../src/plugins/log.ts'
+import { logStream } from '../../src/http/log.ts'
 
 /** The whole service as it was compiled, for a bench that has changed a part of it. */
 export async function serve (env: NodeJS.ProcessEnv): Promise<void> {

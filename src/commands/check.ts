@@ -1,7 +1,7 @@
 import { loadConfig, type Config } from '../config/config.ts'
-import { ConfigError, type Environment } from '../config/environment.ts'
-import { redisAddress, redisPlace } from '../config/redis-url.ts'
-import { spoken } from '../config/values.ts'
+import { ConfigError, type Environment } from '../env/environment.ts'
+import { redisAddress, redisPlace } from '../stores/redis/address.ts'
+import { spoken } from '../env/values.ts'
 import { callbackUrl } from '../providers/callback.ts'
 import { devLoginWarning, explainProblems } from './explain.ts'
 

@@ -1,5 +1,5 @@
-import type { ConfigError } from '../config/environment.ts'
-import { describeError, type ErrorForLog } from '../plugins/log.ts'
+import type { ConfigError } from '../env/environment.ts'
+import { describeError, type ErrorForLog } from '../http/log.ts'
 
 /** Every problem of a configuration, for a person at a terminal. */
 export function explainProblems ({ problems }: ConfigError): string {

@@ -1,6 +1,6 @@
 import { get } from 'node:http'
-import type { Environment } from '../config/environment.ts'
-import { givenValues } from '../config/given.ts'
+import type { Environment } from '../env/environment.ts'
+import { givenValues } from '../env/given.ts'
 
 const patienceMs = 3_000
 /** Where a service that listens everywhere, or at `localhost`, can be asked. A machine may have one of them alone. */

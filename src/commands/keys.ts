@@ -1,4 +1,4 @@
-import type { Environment } from '../config/environment.ts'
+import type { Environment } from '../env/environment.ts'
 import { KeyRingError } from '../keys/key-record.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { removeOtherPems, writePems } from '../keys/pem-files.ts'

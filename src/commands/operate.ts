@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../config/config.ts'
-import { ConfigError, type Environment } from '../config/environment.ts'
+import { ConfigError, type Environment } from '../env/environment.ts'
 import { KeyRingError } from '../keys/key-record.ts'
-import { openState, type State } from '../state.ts'
+import { openState, type State } from '../core.ts'
 import { StoreError } from '../stores/store.ts'
 import { explainFailure, explainProblems } from './explain.ts'
 

@@ -1,13 +1,13 @@
 import { setFlagsFromString } from 'node:v8'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from '../app.ts'
-import { ConfigError, type Environment } from '../config/environment.ts'
+import { ConfigError, type Environment } from '../env/environment.ts'
 import { loadConfig, type Config } from '../config/config.ts'
-import { Drain } from '../plugins/drain.ts'
-import { drained, logStream, serviceLog } from '../plugins/log.ts'
+import { Drain } from '../http/drain.ts'
+import { drained, logStream, serviceLog } from '../http/log.ts'
 import { callbackUrl } from '../providers/callback.ts'
 import { devLoginWarning, explainFailure, explainProblems } from './explain.ts'
-import { listen } from '../plugins/listen.ts'
+import { listen } from '../http/listen.ts'
 import { countAtSupervisor, isWorker, onStopWord, speaksForAll, stopSignals, superviseWorkers, tellReady } from './workers.ts'
 
 /** How long proxies have to let go of their connections, and how long a stop takes at most. */

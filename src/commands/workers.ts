@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster'
-import type { ServiceLog } from '../plugins/log.ts'
-import { requestCounts, type CountRequest, type RateGroup, type RequestCount } from '../plugins/request-limits.ts'
+import type { ServiceLog } from '../http/log.ts'
+import { requestCounts, type CountRequest, type RateGroup, type RequestCount } from '../http/request-limits.ts'
 
 /** The first process of a service with several workers: it starts them, counts for all of them, and serves nothing itself. */
 export interface Supervisor {

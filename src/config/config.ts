@@ -1,18 +1,18 @@
 import { loadReturnTo, type ReturnToRules } from '../login/return-to.ts'
 import { canonicalEmail, type EmailRules } from '../login/email-policy.ts'
-import type { CookieSettings } from '../login/cookies.ts'
-import type { ListenSettings } from '../plugins/listen.ts'
-import type { ProviderSettings } from '../providers/configured.ts'
-import type { StateSettings } from '../state.ts'
+import type { CookieSettings } from '../sessions/cookies.ts'
+import type { ListenSettings } from '../http/listen.ts'
+import type { ProviderSettings } from '../providers/setup/build.ts'
+import type { StateSettings } from '../core.ts'
 import { backdatedSeconds, reservedClaims } from '../tokens/claims.ts'
-import { ConfigError, EnvironmentReader, type Environment } from './environment.ts'
-import { catalogue } from '../providers/index.ts'
-import type { Catalogue } from '../providers/index.ts'
-import { proxyVariables, withLowerCaseProxies, type NoProxy, type Proxy } from './proxies.ts'
-import { readProviders } from './providers.ts'
+import { ConfigError, EnvironmentReader, type Environment } from '../env/environment.ts'
+import { catalogue } from '../providers/catalogue/index.ts'
+import type { Catalogue } from '../providers/catalogue/index.ts'
+import { proxyVariables, withLowerCaseProxies, type NoProxy, type Proxy } from '../providers/http/proxies.ts'
+import { readProviders } from '../providers/setup/read.ts'
 import { otherSiteWarnings } from './sites.ts'
-import { isLoopbackHost, isLoopbackListener } from './values.ts'
-import { variables } from './variables.ts'
+import { isLoopbackHost, isLoopbackListener } from '../env/values.ts'
+import { reserved, variables } from './variables.ts'
 import { vouchingWarnings } from './vouching.ts'
 
 /** The whole configuration, in our words and units: what each room asks for, and what the service itself does. */
@@ -51,7 +51,7 @@ export function loadConfig (env: Environment, readFile?: (path: string) => strin
   const before = reader.problems.length
   const { providers, groups } = readProviders(reader, known, { loopback, warnings })
   const triedInVain = reader.problems.length > before
-  reader.reportUnknown(groups)
+  reader.reportUnknown(groups, reserved)
   warnings.push(...reader.remarks)
 
   const hostIsLoopback = isLoopbackListener(values.HOST ?? 'localhost')

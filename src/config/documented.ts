@@ -1,12 +1,12 @@
 import type { Descriptor } from '../providers/descriptor.ts'
-import { genericKinds, type GenericKind } from '../providers/generic.ts'
-import type { Catalogue } from '../providers/index.ts'
-import { proxyVariables } from './proxies.ts'
-import { openidVariables } from './common-variables.ts'
-import { instanceList } from './providers.ts'
-import { usualVariables } from './provider-variables.ts'
+import { genericKinds, type GenericKind } from '../providers/setup/generic.ts'
+import type { Catalogue } from '../providers/catalogue/index.ts'
+import { proxyVariables } from '../providers/http/proxies.ts'
+import { openidVariables } from '../providers/setup/common-variables.ts'
+import { instanceList } from '../providers/setup/read.ts'
+import { usualVariables } from '../providers/setup/variables.ts'
 import { variables } from './variables.ts'
-import type { Variable, Variables } from './variable.ts'
+import type { Variable, Variables } from '../env/variable.ts'
 
 /**
  * Every variable that documents show, by its name. The usual ones of providers are shown once for each kind, by the

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { isLoopbackHost } from './values.ts'
+import { isLoopbackHost } from '../env/values.ts'
 
 /**
  * Warns of each origin whose pages browsers count as another site than ours: they send SameSite=Lax cookies within one

@@ -1,9 +1,9 @@
 import { maxTokenSeconds } from '../tokens/claims.ts'
-import { redisAddress } from './redis-url.ts'
-import * as read from './values.ts'
-import { variable, type Variables } from './variable.ts'
+import { redisAddress } from '../stores/redis/address.ts'
+import * as read from '../env/values.ts'
+import { variable, type Variables } from '../env/variable.ts'
 
-/** Every variable Handstamp reads, except those of providers (config/providers.ts). */
+/** Every variable Handstamp reads, except those of providers (providers/setup/read.ts). */
 export const variables = {
   PUBLIC_URL: variable({
     description: 'Origin that browsers see, and the issuer of the tokens. https unless the host is loopback; no path',

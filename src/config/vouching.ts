@@ -1,5 +1,5 @@
 import { domainListed, type EmailRules } from '../login/email-policy.ts'
-import type { ConfiguredProvider } from './providers.ts'
+import type { ConfiguredProvider } from '../providers/setup/read.ts'
 
 /** For each provider whose word does not count for a domain that may sign in: the line by which it would. */
 export const vouchingWarnings = (providers: ConfiguredProvider[], rules: EmailRules): string[] =>

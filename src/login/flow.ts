@@ -5,8 +5,8 @@ import { sameSecret } from '../keys/same-secret.ts'
 import type { SecretBox } from '../keys/secret-box.ts'
 import type { Kept } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../clock.ts'
-import { cookieName, cookieWriter, type SerializeCookie } from './cookies.ts'
-import { readCookie, sentCookies } from './sent-cookies.ts'
+import { cookieName, cookieWriter, type SerializeCookie } from '../sessions/cookies.ts'
+import { readCookie, sentCookies } from '../sessions/sent-cookies.ts'
 
 /** One login attempt. All of it lives sealed in a cookie of the browser that started it; we keep nothing. */
 export interface Flow {

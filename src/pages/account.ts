@@ -1,6 +1,6 @@
-import { deviceName } from '../login/device.ts'
+import { deviceName } from '../sessions/device.ts'
 import type { AccessTokenClaims } from '../tokens/claims.ts'
-import type { SessionPage } from '../tokens/sessions.ts'
+import type { SessionPage } from '../sessions/sessions.ts'
 import { html } from './html.ts'
 import { page } from './layout.ts'
 import { notice } from './notice.ts'

@@ -1,7 +1,7 @@
-import type { Values, Variables } from '../config/variable.ts'
-import type { Api, Json } from './api.ts'
+import type { Values, Variables } from '../env/variable.ts'
+import type { Api, Json } from './http/api.ts'
 import type { CallbackAnswer, PassedOn } from './provider.ts'
-import type { NamedTenants } from './tenants.ts'
+import type { NamedTenants } from './oidc/tenants.ts'
 import type { Identity } from '../identity.ts'
 
 /** What every provider says about itself. `{NAME}` in a URL stands for the value of its own variable NAME. */

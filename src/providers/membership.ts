@@ -1,9 +1,9 @@
 import { epochSeconds, type Clock } from '../clock.ts'
-import type { Api } from './api.ts'
+import type { Api } from './http/api.ts'
 import type { Descriptor } from './descriptor.ts'
 import { readAnswers } from './profile.ts'
 import type { Grant } from './provider.ts'
-import type { TokenAnswer } from './token-endpoint.ts'
+import type { TokenAnswer } from './oauth2/token-endpoint.ts'
 
 export type Own = Record<string, unknown>
 

@@ -1,4 +1,4 @@
-import type { Json } from './api.ts'
+import type { Json } from './http/api.ts'
 
 /** Flags and numbers: a text in their place is of the wrong type, also an empty one. */
 const noTexts = new Set(['email_verified', 'exp', 'iat', 'nbf', 'auth_time', 'expires_in'])

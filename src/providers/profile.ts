@@ -1,6 +1,6 @@
-import type { Api } from './api.ts'
+import type { Api } from './http/api.ts'
 import type { Profile, ProfilePaths } from './descriptor.ts'
-import { isJson, providerFailure } from './outbound.ts'
+import { isJson, providerFailure } from './http/outbound.ts'
 
 /** The profile where data alone says where each thing is. */
 export async function profileByPaths (api: Api, paths: ProfilePaths): Promise<Profile> {

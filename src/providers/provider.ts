@@ -1,6 +1,6 @@
 import type { Identity } from '../identity.ts'
 import type { Clock } from '../clock.ts'
-import type { Connections } from './connections.ts'
+import type { Connections } from './http/connections.ts'
 
 /** How far a provider's word for an email goes, by what it is and by what the operator says. */
 export interface EmailAuthority {

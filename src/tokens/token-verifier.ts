@@ -1,7 +1,7 @@
 import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import type { TokenSettings } from './access-tokens.ts'
 import { AuthError } from '../errors.ts'
-import { signatureHolds } from '../keys/jws.ts'
+import { signatureHolds } from '../jws/compact.ts'
 import type { RingKey } from '../keys/key-record.ts'
 import { epochSeconds, type Clock } from '../clock.ts'
 import { parseStrictObject } from '../strict-json.ts'

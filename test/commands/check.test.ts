@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { checkCommand } from '../../src/commands/check.ts'
 import { serveCommand } from '../../src/commands/serve.ts'
-import type { Environment } from '../../src/config/environment.ts'
+import type { Environment } from '../../src/env/environment.ts'
 
 /** What the command prints, and its exit code. */
 async function check (t: Test, env: Environment) {

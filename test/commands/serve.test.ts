@@ -279,7 +279,7 @@ t.test('L23 SIGTERM ends a service whose store another process holds up', async 
   const rogue = await rogueProvider(t)
   const DATA_DIR = temporaryFolder(t)
   const child = await serve(t, { ...rogue.env, DATA_DIR }, { before: writesCoverage })
-  const holder = run(t, {}, { program: fileURLToPath(new URL('../stores/holder.js', import.meta.url)), args: [DATA_DIR] })
+  const holder = run(t, {}, { program: fileURLToPath(new URL('../stores/embedded/holder.js', import.meta.url)), args: [DATA_DIR] })
   await eventually('it holds on', () => holder.stdout() !== '')
   const from = performance.now()
   t.equal((await callback(child.url, rogue)).status, 503)

@@ -1,5 +1,5 @@
 // Opens a store, writes to it and closes it again, until it is told to stop.
-import { EmbeddedStore } from '../../src/stores/embedded.ts'
+import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts'
 
 const stop = new AbortController()
 process.on('SIGTERM', () => stop.abort())

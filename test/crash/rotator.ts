@@ -1,7 +1,7 @@
 // Refreshes sessions as fast as it can until it is killed, and writes down every token it was given.
 import { openSync, readFileSync, writeSync } from 'node:fs'
 import { loadConfig } from '../../src/config/config.ts'
-import { openState } from '../../src/state.ts'
+import { openState } from '../../src/core.ts'
 
 const [dataDir = '', tokensFile = '', notesFile = '', startMs = '0'] = process.argv.slice(2)
 const notes = openSync(notesFile, 'a')

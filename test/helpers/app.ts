@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { buildApp, type Surroundings } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import type { Environment } from '../../src/config/environment.ts'
-import { catalogue, type Catalogue } from '../../src/providers/index.ts'
+import type { Environment } from '../../src/env/environment.ts'
+import { catalogue, type Catalogue } from '../../src/providers/catalogue/index.ts'
 
 /** What tap's test objects have and our helpers use. */
 export interface Teardown {

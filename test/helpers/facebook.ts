@@ -1,4 +1,4 @@
-import type { Environment } from '../../src/config/environment.ts'
+import type { Environment } from '../../src/env/environment.ts'
 import { Reply, type FakeProvider, type Received } from './fake-provider.ts'
 
 /** Plays Facebook, which sends the browser back to an address with the fragment `#_=_`; gives back what configures it. */

@@ -1,5 +1,5 @@
 import type { Surroundings } from '../../src/app.ts'
-import type { Environment } from '../../src/config/environment.ts'
+import type { Environment } from '../../src/env/environment.ts'
 import { buildTestApp, type Teardown, type TestApp } from './app.ts'
 import { Browser, type Page } from './browser.ts'
 import { rogueProvider, type Json, type RogueProvider } from './rogue-provider.ts'

@@ -1,6 +1,6 @@
 import { loadConfig, type Config } from '../../src/config/config.ts'
-import type { Environment } from '../../src/config/environment.ts'
-import { openState, type State, type StateEvent } from '../../src/state.ts'
+import type { Environment } from '../../src/env/environment.ts'
+import { openState, type State, type StateEvent } from '../../src/core.ts'
 import type { AdmittedIdentity } from '../../src/identity.ts'
 import { temporaryFolder, type Teardown } from './app.ts'
 

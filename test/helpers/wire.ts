@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import type { Environment } from '../../src/config/environment.ts'
+import type { Environment } from '../../src/env/environment.ts'
 import { buildTestApp, type Teardown } from './app.ts'
 
 /** An answer as it came. Names of headers are in lower case; of a header that came twice, the last. */

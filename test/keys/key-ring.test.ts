@@ -1,6 +1,6 @@
 import { calculateJwkThumbprint } from 'jose'
 import t from 'tap'
-import type { Environment } from '../../src/config/environment.ts'
+import type { Environment } from '../../src/env/environment.ts'
 import { KeyRing } from '../../src/keys/key-ring.ts'
 import type { RingKey, RingRecord } from '../../src/keys/key-record.ts'
 import { secretBox } from '../../src/keys/secret-box.ts'

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { EmbeddedStore } from '../../src/stores/embedded.ts'
+import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts'
 import { StoreError } from '../../src/stores/store.ts'
 import { SecretHolders } from '../../src/keys/secret-holders.ts'
 import { temporaryFolder } from '../helpers/app.ts'

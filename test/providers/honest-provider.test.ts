@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
 import t from 'tap'
-import type { Environment } from '../../src/config/environment.ts'
+import type { Environment } from '../../src/env/environment.ts'
 import { buildTestApp, freePort, type Teardown } from '../helpers/app.ts'
 import { Browser, type Page } from '../helpers/browser.ts'
 import { consentAt, honestProvider, type HonestOptions } from '../helpers/honest-provider.ts'

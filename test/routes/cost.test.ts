@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
-import { requestLimits } from '../../src/plugins/request-limits.ts'
+import { requestLimits } from '../../src/http/request-limits.ts'
 import { Browser, devSignIn } from '../helpers/browser.ts'
 import { keptConnection, listeningApp } from '../helpers/wire.ts'
 

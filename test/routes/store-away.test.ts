@@ -1,5 +1,5 @@
 import t from 'tap'
-import { EmbeddedStore } from '../../src/stores/embedded.ts'
+import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts'
 import { StoreError } from '../../src/stores/store.ts'
 import { callbackOf, login, rogueScene } from '../helpers/rogue-login.ts'
 

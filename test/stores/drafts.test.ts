@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { keptSecret } from '../../src/keys/secret.ts'
 import { draftOf, place, removeDrafts } from '../../src/stores/drafts.ts'
-import { EmbeddedStore } from '../../src/stores/embedded.ts'
+import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts'
 import { temporaryFolder } from '../helpers/app.ts'
 import { failing, replaceCalls } from '../helpers/file-system.ts'
 

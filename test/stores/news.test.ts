@@ -1,5 +1,5 @@
 import t from 'tap'
-import { EmbeddedStore } from '../../src/stores/embedded.ts'
+import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts'
 import { News } from '../../src/stores/news.ts'
 import { StoreError, type Store } from '../../src/stores/store.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'

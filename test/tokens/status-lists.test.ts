@@ -1,7 +1,7 @@
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { inflateSync } from 'node:zlib'
 import t from 'tap'
-import type { Environment } from '../../src/config/environment.ts'
+import type { Environment } from '../../src/env/environment.ts'
 import { StatusLists, statusPlace } from '../../src/tokens/status-lists.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { ada, openTestState } from '../helpers/state.ts'

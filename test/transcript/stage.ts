@@ -1,4 +1,4 @@
-import type { Environment } from '../../src/config/environment.ts'
+import type { Environment } from '../../src/env/environment.ts'
 import { buildTestApp, type Teardown, type TestApp } from '../helpers/app.ts'
 import { Browser } from '../helpers/browser.ts'
 import type { FakeProvider } from '../helpers/fake-provider.ts'

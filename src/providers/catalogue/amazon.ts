@@ -1,5 +1,5 @@
 import { oauth2 } from '../descriptor.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /**
  * https://developer.amazon.com/docs/login-with-amazon/authorization-code-grant.html,

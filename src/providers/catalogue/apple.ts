@@ -1,7 +1,7 @@
-import { variable } from '../../config/variable.ts'
-import * as read from '../../config/values.ts'
+import { variable } from '../../env/variable.ts'
+import * as read from '../../env/values.ts'
 import { parseStrictObject } from '../../strict-json.ts'
-import { mintedSecret } from '../client-secret.ts'
+import { mintedSecret } from '../oauth2/minted-secret.ts'
 import { oidc } from '../descriptor.ts'
 
 /**

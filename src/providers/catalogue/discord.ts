@@ -1,5 +1,5 @@
-import { variable } from '../../config/variable.ts'
-import * as read from '../../config/values.ts'
+import { variable } from '../../env/variable.ts'
+import * as read from '../../env/values.ts'
 import { AuthError } from '../../errors.ts'
 import { oauth2 } from '../descriptor.ts'
 

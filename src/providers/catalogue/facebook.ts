@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { AuthError } from '../../errors.ts'
 import { oauth2 } from '../descriptor.ts'
 import { valueAt } from '../profile.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /**
  * https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow,

@@ -1,5 +1,5 @@
 import { oauth2 } from '../descriptor.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /** https://developers.figma.com/docs/rest-api/authentication, https://developers.figma.com/docs/rest-api/users-endpoints */
 export const figma = oauth2({

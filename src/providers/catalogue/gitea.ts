@@ -1,5 +1,5 @@
 import { oidc } from '../descriptor.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 const doubt = (name: string) =>
   `${name} calls the address of every active account verified, also where people register without confirming it`

@@ -1,8 +1,8 @@
-import { variable } from '../../config/variable.ts'
-import * as read from '../../config/values.ts'
+import { variable } from '../../env/variable.ts'
+import * as read from '../../env/values.ts'
 import { AuthError } from '../../errors.ts'
 import { oauth2 } from '../descriptor.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /**
  * https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide (authorize, token),

@@ -1,6 +1,6 @@
 import { AuthError } from '../../errors.ts'
 import { oauth2 } from '../descriptor.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /**
  * https://developers.line.biz/en/docs/line-login/integrate-line-login/,

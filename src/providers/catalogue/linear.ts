@@ -1,6 +1,6 @@
 import { oauth2 } from '../descriptor.ts'
 import { valueAt } from '../profile.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /**
  * https://linear.app/developers/oauth-2-0-authentication (endpoints, PKCE, scopes with commas),

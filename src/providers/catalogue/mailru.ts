@@ -1,5 +1,5 @@
 import { oauth2 } from '../descriptor.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /**
  * https://id.vk.ru/about/business/go/docs/ru/vkid/latest/oauth/oauth-mail/index (login, token, userinfo, PKCE),

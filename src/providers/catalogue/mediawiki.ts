@@ -1,7 +1,7 @@
 import { AuthError } from '../../errors.ts'
 import { parseStrictObject } from '../../strict-json.ts'
 import { oauth1 } from '../descriptor.ts'
-import { macHolds } from '../../keys/jws.ts'
+import { macHolds } from '../../jws/compact.ts'
 
 /** Its accounts are those of all its wikis. */
 const wikimedia = 'meta.wikimedia.org'

@@ -1,8 +1,8 @@
-import { variable } from '../../config/variable.ts'
-import * as read from '../../config/values.ts'
+import { variable } from '../../env/variable.ts'
+import * as read from '../../env/values.ts'
 import { AuthError } from '../../errors.ts'
 import { oidc } from '../descriptor.ts'
-import type { NamedTenants } from '../tenants.ts'
+import type { NamedTenants } from '../oidc/tenants.ts'
 
 const tenantId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const tenantInIssuer = /\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\/|$)/i

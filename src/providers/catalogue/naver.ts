@@ -1,6 +1,6 @@
 import { oauth2 } from '../descriptor.ts'
 import { valueAt } from '../profile.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /** https://developers.naver.com/docs/login/api/api.md, https://developers.naver.com/docs/login/profile/profile.md */
 export const naver = oauth2({

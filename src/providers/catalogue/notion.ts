@@ -1,6 +1,6 @@
 import { oauth2 } from '../descriptor.ts'
 import { valueAt } from '../profile.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /**
  * https://developers.notion.com/docs/authorization, https://developers.notion.com/reference/get-self,

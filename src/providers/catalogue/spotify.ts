@@ -1,6 +1,6 @@
 import { oauth2 } from '../descriptor.ts'
 import { valueAt } from '../profile.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /**
  * https://developer.spotify.com/documentation/web-api/tutorials/code-flow,

@@ -1,5 +1,5 @@
 import { oidc } from '../descriptor.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /**
  * https://vercel.com/docs/sign-in-with-vercel, https://vercel.com/docs/sign-in-with-vercel/tokens (claims: an `email`, and no

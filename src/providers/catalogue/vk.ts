@@ -1,6 +1,6 @@
 import { oauth2 } from '../descriptor.ts'
 import { valueAt } from '../profile.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /**
  * VK ID, OAuth 2.1: https://id.vk.com/about/business/go/docs/en/vkid/latest/vk-id/connection/api-integration/api-description,

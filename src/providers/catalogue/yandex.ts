@@ -1,5 +1,5 @@
 import { oauth2 } from '../descriptor.ts'
-import { trustEmail } from '../trust-email.ts'
+import { trustEmail } from '../setup/trust-email.ts'
 
 /** https://yandex.com/dev/id/doc/en/codes/code-url, https://yandex.com/dev/id/doc/en/user-information */
 export const yandex = oauth2({

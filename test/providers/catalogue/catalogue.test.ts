@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import t from 'tap'
-import { catalogue } from '../../../src/providers/index.ts'
+import { catalogue } from '../../../src/providers/catalogue/index.ts'
 import { buildTestApp } from '../../helpers/app.ts'
 import { Browser } from '../../helpers/browser.ts'
 import type { Fixture } from './fixture.ts'

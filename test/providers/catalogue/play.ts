@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { catalogue } from '../../../src/providers/index.ts'
+import { catalogue } from '../../../src/providers/catalogue/index.ts'
 import { buildTestApp, type TestApp, type Teardown } from '../../helpers/app.ts'
 import { Browser, type Page } from '../../helpers/browser.ts'
 import { fakeProvider, Reply, type Answer, type FakeProvider, type Received } from '../../helpers/fake-provider.ts'
