@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Environment } from '../../src/env/environment.ts'
 import { freePort, temporaryFolder, type Teardown } from './app.ts'
 import { eventually } from './eventually.ts'
 
-const server = fileURLToPath(new URL('../../src/server.js', import.meta.url))
+const server = fileURLToPath(new URL(`../../src/server${extname(import.meta.url)}`, import.meta.url))
 
 /** The program as an operator runs it. */
 export interface Child {
