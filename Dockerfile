@@ -27,7 +27,7 @@ COPY package.json openapi.yaml LICENSE ./
 # A volume that is mounted here for the first time takes over this owner and mode.
 RUN install -d -m 0700 -o 65532 -g 65532 /data \
  && ln -s /app/dist/server.js /usr/local/bin/handstamp
-# What a request leaves behind dies with it: room for more of it takes memory and saves nothing.
+# Almost everything a request allocates is short-lived: room for more of it takes memory and saves nothing.
 ENV NODE_ENV=production \
     NODE_OPTIONS=--max-semi-space-size=8 \
     HOST=0.0.0.0 \

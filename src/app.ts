@@ -88,7 +88,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
     }
   })
   app.setSerializerCompiler(() => data => JSON.stringify(data))
-  await app.register(cookie, { hook: false }) // sessions/sent-cookies.ts looks for the few of ours, where they are needed
+  await app.register(cookie, { hook: false }) // sessions/sent-cookies.ts reads the few that this service has, where they are needed
   app.decorateRequest('cookiesOfOurs', undefined)
   validateRequests(app)
   drain.watch(app.server)
@@ -178,7 +178,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
     await state.close()
   })
   state.follow()
-  // One after the other and for nobody to wait for: forty providers must not make a storm of a start.
+  // One after the other, and no request waits for it: forty providers must not make a storm of a start.
   app.addHook('onListen', done => {
     warmUp(providers.values()).catch(warn)
     done()

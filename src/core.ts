@@ -56,7 +56,7 @@ export interface StateOptions {
   recheck?: (provider: string, grant: string | undefined) => Promise<string | undefined>
   /** Waits for so many milliseconds; absent: by the clock of the process. */
   wait?: (ms: number) => Promise<unknown>
-  /** For the log. An error that is over is reported without one. */
+  /** For the log. Called without an error when the store has recovered. */
   onStore?: (error?: unknown) => void
   onProblem: (message: string, error?: unknown) => void
   onEvent: (event: StateEvent, facts: Record<string, unknown>) => void

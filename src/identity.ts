@@ -1,4 +1,4 @@
-/** Who a provider says somebody is, in our words. Nothing in it has passed our policy yet. */
+/** Who a provider says a person is, in the words of this service. Nothing in it has passed the operator's policy yet. */
 export interface Identity {
   provider: string
   /** The provider's own stable id for the person: never an email. */

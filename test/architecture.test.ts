@@ -128,6 +128,13 @@ t.test('no file is longer than 250 lines', async t => {
   for (const { path, lines } of files) t.ok(lines <= 250, `${path} has ${lines}`)
 })
 
+t.test('comments name the actor', async t => {
+  for (const { path } of files) {
+    const comments = readFileSync(join('src', path), 'utf8').match(/(?:^|\s)\/\/ .*$|^\s*\/?\*.*$/gm) ?? []
+    for (const comment of comments) t.notMatch(comment, /\b(whoever|somebody|nobody|anybody|of ours|(is|are) over)\b/i, path)
+  }
+})
+
 t.test('only the commands read the environment', async t => {
   for (const { path, part } of files) {
     if (['commands', 'server'].includes(part)) continue

@@ -77,9 +77,9 @@ async function supervise (config: Config): Promise<number> {
 }
 
 /**
- * What a request leaves behind dies with it. V8 now and then concludes otherwise, makes such things as old ones, and holds
- * up everybody to find out which of those are garbage. And so little is alive whenever it looks that to share the looking
- * with other threads takes longer. After the start, as Node's own code is kept for the flags it began with.
+ * Almost everything a request allocates is short-lived. V8 sometimes allocates it in the old generation, which lengthens pauses;
+ * the first flag stops that. So little is alive at each collection that sharing the work with other threads takes longer; the
+ * second flag stops that. They are set after the start, as Node's own code cache is for the flags that it began with.
  */
 export function expectShortLives (): void {
   setFlagsFromString('--no-allocation-site-pretenuring')

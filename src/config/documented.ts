@@ -9,7 +9,7 @@ import { variables } from './variables.ts'
 import type { Variable, Variables } from '../env/variable.ts'
 
 /**
- * Every variable that documents show, by its name. The usual ones of providers are shown once for each kind, by the
+ * Every variable that documents show, by its name. Common provider variables are shown once per protocol, by the
  * first provider of that kind; of all others only what is their own, and what they need as no other does. What any
  * OpenID provider may need is shown with those that the operator describes.
  */

@@ -1,7 +1,7 @@
 import { html } from '../pages/html.ts'
 import { page } from '../pages/layout.ts'
 
-/** The page of the provider `dev`: be whoever you type. */
+/** The page of the provider `dev`: the visitor becomes the person they type. */
 export function devLoginPage (action: string): string {
   return page('Development sign-in', html`<p>Type any email. There is no password: this provider exists on this machine only.</p>
 <form method="post" action="${action}">

@@ -11,7 +11,7 @@ import { oidcProvider } from '../providers/oidc/provider.ts'
 import type { Provider } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../clock.ts'
 
-/** Whoever the person at the dev page says they are. */
+/** Who the visitor of the dev page says they are. */
 export interface DevPerson {
   email: string
   name?: string
@@ -31,7 +31,7 @@ export interface DevRequest {
 /** The provider `dev`: a small but whole OpenID provider inside this process, for a machine without any account. */
 export interface DevProvider {
   provider: Provider
-  /** Whether a request to the dev page is one of ours. */
+  /** Whether a request to the dev page came from this service's own redirect. */
   accepts (request: DevRequest): boolean
   /** Where the browser goes once the person has chosen; without a person, they cancelled. */
   answer (request: DevRequest, person?: DevPerson): string
@@ -108,7 +108,7 @@ export function devProvider ({ publicUrl, callbackUrl, box, connections, clock, 
   }
 
   return {
-    // Whoever develops an application may be anyone, of any domain.
+    // A developer may sign in as anyone, of any domain.
     provider: oidcProvider(oidc({ name: 'Development login', issuer, scopes, refine: () => ({ domainVouched: true }) }), {
       id: 'dev',
       name: 'Development login',

@@ -26,7 +26,7 @@ const body = {
   properties: { email: { type: 'string', maxLength: 1024 }, name: { type: 'string', maxLength: 8192 }, cancel: { type: 'string' } }
 } as const
 
-/** The authorization page of the provider `dev`: there only where nobody but this machine can come. */
+/** The authorization page of the provider `dev`: only served where no other machine can connect. */
 const devRoutes: RoutePlugin<DevOptions> = async (app, { dev, flows }) => {
   app.get('/authorize', { schema: { hide: true, querystring }, config: { page: true } }, async (request, reply) => {
     if (!dev.accepts(request.query)) throw new AuthError('invalid_request')

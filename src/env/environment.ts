@@ -45,7 +45,7 @@ export class EnvironmentReader {
   /** Our names, each with how much of it a person is taken to spell right. */
   readonly #known = new Map<string, number>()
   readonly problems: Problem[] = []
-  /** Variables of ours that came in quotation marks. */
+  /** Variables of this service whose values came in quotation marks. */
   readonly #quoted: string[] = []
   readonly #oddities: string[] = []
 
@@ -83,8 +83,8 @@ export class EnvironmentReader {
   }
 
   /**
-   * Names of ours, whether or not anybody needs their values: a near miss of one is a slip. The first `sure` characters
-   * must be right for that: SITE_NAME is nobody's misspelled LINE_NAME.
+   * Notes the names of this service, whether or not their values are read: a near miss of one is a slip. The first `sure` characters
+   * must be right for that: SITE_NAME is no misspelled LINE_NAME.
    */
   know (definitions: Variables, prefix: string, sure: number): void {
     for (const [name, { secret }] of Object.entries(definitions)) {

@@ -20,7 +20,7 @@ declare module 'fastify' {
 const byFastifyCode: Record<string, RefusalCode> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_HANDLER_TIMEOUT: 'provider_timeout' // nothing else of ours may take so long, once the request is here
+  FST_ERR_HANDLER_TIMEOUT: 'provider_timeout' // nothing else may take so long once the request has arrived
 }
 
 /** Any error as one of our refusals. What we did not foresee is ours, unless it is clearly the request's. */

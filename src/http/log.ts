@@ -65,7 +65,7 @@ export const serviceLog = (stream: ReturnType<typeof logStream>, level: string):
 
 export type ServiceLog = ReturnType<typeof serviceLog>
 
-/** Resolves once every line is out; what nobody has read after a second is given up, or it would hold up the exit for ever. */
+/** Resolves once every line is written. Lines that no reader took within a second are dropped, or they would hold up the exit for ever. */
 export function drained (stream: ReturnType<typeof logStream>): Promise<void> {
   return new Promise(resolve => {
     const enough = setTimeout(() => { stream.destroy(); resolve() }, 1_000)

@@ -7,7 +7,7 @@ export interface ApiDescription {
   yaml (): Promise<string>
 }
 
-/** Remembers the routes; @fastify/swagger is loaded and told of them when somebody asks, which few ever do. */
+/** Remembers the routes; @fastify/swagger is loaded and told of them at the first request for the description, which is rare. */
 export function describeApi (app: FastifyInstance, about: { version: string, shapes: readonly object[] }): ApiDescription {
   const routes: RouteOptions[] = []
   app.addHook('onRoute', route => { if (route.method !== 'HEAD') routes.push(route) })

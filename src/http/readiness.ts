@@ -5,7 +5,7 @@ import { StoreError, type Store } from '../stores/store.ts'
 /** An answer is reused for so long, however many ask. */
 const reachedForMs = 1_000
 const triedForMs = 10_000
-/** Whoever asks waits no longer, also for a store that hangs. */
+/** A caller waits no longer than this, even if the store hangs. */
 const patienceMs = 1_000
 
 /**
@@ -28,7 +28,7 @@ export class Readiness {
   }
 
   /**
-   * The first try, before anybody asks. What heals by itself only turns readiness red: keys are served and tokens checked all
+   * The first try, before the first caller asks. What heals by itself only turns readiness red: keys are served and tokens checked all
    * the same.
    * @throws StoreError for a store that needs another configuration
    */

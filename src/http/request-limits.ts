@@ -90,7 +90,7 @@ export class MinuteCounts {
     this.#kept = kept
   }
 
-  /** Milliseconds come from a clock that nobody sets. */
+  /** Milliseconds of a monotonic clock. */
   add (address: string, now = performance.now()): RequestCount {
     let minute = this.#minutes.get(address)
     if (!minute || minute.endsAt <= now) {

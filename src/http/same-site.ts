@@ -20,7 +20,7 @@ export function refuseCrossSite ({ headers }: FastifyRequest, trusted: Set<strin
 }
 
 /**
- * Whether a page of ours or of a trusted origin sent the browser here, or the person did. Any other page may stop the
+ * Whether a page of this service or of a trusted origin sent the browser here, or the person did. Any other page may stop the
  * navigation before its answer has come, and what a cookie was traded for would be lost. Browsers without fetch metadata
  * are told by their Referer alone.
  */

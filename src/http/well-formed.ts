@@ -5,10 +5,10 @@ import { AuthError } from '../errors.ts'
 /** Browsers send twenty, proxies add ten. */
 const maxHeaders = 200
 
-/** What a server of ours leaves to `refuseMalformed`, instead of answering by itself. */
+/** What Node's server leaves to `refuseMalformed`, instead of answering by itself. */
 export function leaveToUs (server: Server): void {
   server.maxHeadersCount = maxHeaders + 1 // of more, Node makes no object of headers
-  // RFC 9110 section 10.1.1: an expectation that nobody knows may be ignored.
+  // RFC 9110 section 10.1.1: an unknown expectation may be ignored.
   server.on('checkExpectation', (request, response) => { server.emit('request', request, response) })
 }
 

@@ -40,7 +40,7 @@ export function ringOf (text: string): RingRecord {
   return ring
 }
 
-/** A key that nobody knows yet. @param now epoch seconds */
+/** A new key, not published yet. @param now epoch seconds */
 export async function newKey (alg: SigningAlg, box: SecretBox, now: number): Promise<KeyRecord> {
   const pem = await makePrivatePem(alg)
   const { kid } = signingKey(pem, alg)
@@ -54,7 +54,7 @@ export function openedKey ({ kid, alg, sealedPem }: KeyRecord, box: SecretBox): 
   return signingKey(pem, alg)
 }
 
-/** By the newest secret. What none of ours opens is another process' business. */
+/** By the newest secret. What no secret opens belongs to another process. */
 export function resealed (key: KeyRecord, box: SecretBox): KeyRecord {
   const pem = box.isNewest(key.sealedPem, key.kid) ? undefined : box.open(key.sealedPem, key.kid)
   return pem === undefined ? key : { ...key, sealedPem: box.seal(pem, key.kid) }

@@ -14,7 +14,7 @@ export interface KeyRingOptions extends Schedule {
   store: Store
   box: SecretBox
   clock: Clock
-  /** A changed algorithm signs from the start on, not a day later: for where no verifier can have kept our keys. */
+  /** On loopback no verifier can have cached the keys, so a new SIGNING_ALG takes effect at once. */
   changesAtOnce: boolean
   /** Tells every other process that the ring has changed. */
   announce: () => Promise<void>
@@ -48,7 +48,7 @@ export class KeyRing {
   }
 
   /**
-   * The ring as a service keeps it, for a command beside it: whoever only looks changes nothing, however it is configured.
+   * The ring as a service keeps it, for a command beside it: a command that only looks changes nothing, however it is configured.
    * @throws KeyRingError where there is none, or a key cannot be opened with the secret
    */
   static async join (options: KeyRingOptions): Promise<KeyRing> {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { randomId } from './randomness.ts'
 import type { SigningKey } from './signing-key.ts'
 
-/** A file of ours: an RFC 7638 thumbprint is the 43 characters of a SHA-256 digest. */
+/** A file that this command wrote: an RFC 7638 thumbprint is the 43 characters of a SHA-256 digest. */
 const fileOfAKey = /^[\w-]{43}\.pem$/
 
 /**

@@ -16,7 +16,7 @@ export interface PublicJwk {
   y?: string
 }
 
-/** One key of ours: signs for itself, and tells the world its public half. */
+/** A signing key, with its public half. */
 export interface SigningKey {
   kid: string
   alg: SigningAlg
@@ -72,7 +72,7 @@ function thumbprint ({ kty, crv, e, n, x, y }: JsonWebKey): string {
 }
 
 function signer (privateKey: KeyObject, alg: SigningAlg): (input: string) => Promise<string> {
-  // An RSA signature takes a quarter of a millisecond: on the thread pool it delays nobody else's request.
+  // An RSA signature takes a quarter of a millisecond: on the thread pool it delays no other request.
   if (alg === 'RS256') return async input => (await signOnPool('sha256', Buffer.from(input), privateKey)).toString('base64url')
   const digest = alg === 'ES256' ? 'sha256' : null
   const key = alg === 'ES256' ? { key: privateKey, dsaEncoding: 'ieee-p1363' as const } : privateKey

@@ -55,7 +55,7 @@ export function admitEmail (identity: Identity, rules: EmailRules, authority: Em
 /** An identity with its email in its canonical spelling. */
 type Admitted = Identity & { email: string }
 
-/** Whether somebody who was admitted once, with the email as it was then, may stay: by the rules and the providers of today. */
+/** Whether a person who was admitted before, with the email of then, is still admitted by the rules and providers of today. */
 export const mayStay = (identity: Admitted, rules: EmailRules, provider: { emails: EmailAuthority } | undefined): boolean =>
   provider !== undefined && isAllowed(identity, rules, provider.emails)
 

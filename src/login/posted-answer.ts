@@ -4,7 +4,7 @@ import type { CallbackAnswer } from '../providers/provider.ts'
 import { epochSeconds, type Clock } from '../clock.ts'
 
 const lifeSeconds = 60
-/** What fits into a URL of ours, beside the state. */
+/** What fits into the callback's URL, beside the state. */
 export const maxSealedLength = 7_000
 
 /**

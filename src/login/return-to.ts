@@ -57,7 +57,7 @@ export function withError (target: string, error?: ErrorMembers): string {
 
 const isErrorMember = (name: string): boolean => (errorMembers as readonly string[]).includes(name)
 
-/** An address of ours that hands on where the login ends, and what else is named. */
+/** A path of this service that hands on where the login ends, and other parameters. */
 export function withReturnTo (path: string, returnTo: string | undefined, more: Record<string, string> = {}): string {
   const query = new URLSearchParams({ ...(returnTo !== undefined && { return_to: returnTo }), ...more }).toString()
   return query ? `${path}?${query}` : path
@@ -67,8 +67,8 @@ export function withReturnTo (path: string, returnTo: string | undefined, more: 
 const ownTargets = ['/auth/account', '/auth/authorize']
 
 /**
- * Any path of our origin may be a target, however it is encoded, but those that a router in front of us or our own takes
- * for one of ours: routers decode, resolve dots again and merge slashes.
+ * Any path of our origin may be a target, however it is encoded, except what a router, ours or one in front of it, takes
+ * for a path below /auth/: routers decode, resolve dots again and merge slashes.
  */
 function isOwnTarget (pathname: string): boolean {
   if (/%(?![0-9a-f]{2})/i.test(pathname)) return false // no valid path

@@ -10,7 +10,7 @@ export interface Step {
 
 export const signInAgain: Step = { label: 'Sign in again', href: '/auth/login' }
 
-/** A refusal for a person: what happened, how to go on, and what to tell whoever runs this. */
+/** A refusal for a person: what happened, how to go on, and what to tell the operator. */
 export function errorPage (refusal: AuthError, requestId: string, steps: Step[]): string {
   return page(titleOf(refusal), html`<p>${refusal.detail}</p>
 <p>${steps.map(({ label, href }) => html`<a class="choice" href="${href}">${label}</a>

@@ -45,7 +45,7 @@ ${body}
 }
 
 /**
- * Headers of every page of ours. Browsers apply form-action to the redirects after a POST too, so a page whose form
+ * Headers of every page. Browsers apply form-action to the redirects after a POST too, so a page whose form
  * leads on to another, already checked origin names it.
  */
 export function pageHeaders (formTarget?: string): Record<string, string> {

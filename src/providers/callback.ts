@@ -11,7 +11,7 @@ const denials = new Set(['access_denied', 'user_denied', 'user_cancelled_login',
 const troubles = new Set(['temporarily_unavailable', 'server_error'])
 
 /**
- * RFC 6749 section 4.1.2.1: an error is the whole answer, whatever came with it. Its own words are for nobody.
+ * RFC 6749 section 4.1.2.1: an error is the whole answer, whatever came with it. The provider's own words are shown to no user.
  * @throws AuthError access_denied, provider_unavailable, provider_error
  */
 export function refuseError ({ error, error_reason: reason, error_code: code, denied }: CallbackAnswer): void {

@@ -17,7 +17,7 @@ interface Described<Own extends Variables> {
   /** It says at each login whether it speaks for the email's domain. */
   vouchesByItself?: true
   /**
-   * Refuses whoever does not belong to what the operator's restrictions name, by throwing AuthError. Asked at every
+   * Refuses a person who does not belong to what the operator's restrictions name, by throwing AuthError. Asked at every
    * login, and again at refreshes where RECHECK_MEMBERSHIP says so: it must rest on the api alone.
    */
   membership? (api: Api, own: Values<Own>): Promise<void>

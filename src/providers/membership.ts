@@ -11,7 +11,7 @@ export type Own = Record<string, unknown>
 export const isRestricted = ({ membership, variables = {} }: Descriptor, own: Own): boolean =>
   membership !== undefined && Object.entries(variables).some(([name, { restricts }]) => restricts && own[name] !== undefined)
 
-/** @throws AuthError email_not_allowed for whoever does not belong; provider failures */
+/** @throws AuthError email_not_allowed for a person who does not belong; provider failures */
 export async function checkMembership (descriptor: Descriptor, own: Own, api: Api): Promise<void> {
   if (isRestricted(descriptor, own)) await readAnswers(() => descriptor.membership?.(api, own))
 }

@@ -17,7 +17,7 @@ export async function profileByPaths (api: Api, paths: ProfilePaths): Promise<Pr
 
 const flagNames = ['email_verified', 'emailVerified', 'verified_email', 'is_email_verified', 'email_confirmed']
 
-/** Whether a flag beside the email, or at the top, says that nobody verified it: `always` does not overrule that. */
+/** Whether a flag beside the email, or at the top, says that the email is not verified: `always` does not overrule that. */
 function deniesEmail (document: unknown, emailPath: string): boolean {
   const beside = emailPath.split('.').slice(0, -1)
   const flags = flagNames.flatMap(name => [valueAt(document, name), valueAt(document, [...beside, name].join('.'))])

@@ -71,7 +71,7 @@ export interface Provider {
   addsFragment: boolean
   /** The callback comes as a cross-site form post. */
   formPost: boolean
-  /** Learns what it must ask for before anybody signs in; never rejects. What costs time to build is built at the first login. */
+  /** Fetches what must be known before the first login; never rejects. What is slow to build is built at the first login. */
   warmUp (): Promise<void>
   /** @throws AuthError provider_unavailable, provider_timeout, provider_error */
   authorize (state: string, nonce: string, passedOn: PassedOn): Promise<{ url: string, kept: Kept }>

@@ -42,7 +42,7 @@ export function cookieWriter (serialize: SerializeCookie, secure: boolean, domai
 
 /**
  * The cookies of a session: all set or all cleared at once.
- * @param isGood whether an access token is one of ours that may be used
+ * @param isGood whether an access token was issued here and is still valid
  */
 export function sessionCookies (
   { secure, cookieDomain }: CookieSettings, serialize: SerializeCookie, clock: Clock, isGood: (token: string) => boolean

@@ -4,7 +4,7 @@ import type { Session } from './session.ts'
 /** A refusal that ended the session: its token had been used before, the person may no longer sign in, or it can have no access token. */
 export class SessionEnded extends AuthError {
   readonly session: Session
-  /** Somebody has a copy of the token. */
+  /** The token was copied. */
   readonly reused: boolean
 
   constructor (session: Session, { code, cause, detail }: AuthError, reused = false) {

@@ -64,7 +64,7 @@ export class SessionLimit {
     }))
   }
 
-  /** Says whether it was this call that ended it. Where the store fails half way, it did: nobody gets on with that session. */
+  /** Says whether it was this call that ended it. Where the store fails half way, it counts as ended: no token of that session is accepted any more. */
   async #end (subject: string, session: Live): Promise<boolean> {
     try {
       return await endSession(this.#options, subjectIdOf(subject), session)

@@ -16,13 +16,13 @@ export interface MembershipsOptions {
   warn: (message: string, error: unknown) => void
 }
 
-/** So long a provider that is out of reach ends nobody's session; longer would keep those who have left. */
+/** For so long an unreachable provider ends no session; longer would keep people who have left. */
 const patienceSeconds = 24 * 3_600
 const notedEverySeconds = 3_600
-/** Well below the grace of a refresh token, in which whoever waits for this has to come again if the answer is late. */
+/** Well below the grace of a refresh token, within which a caller must come again if the answer is late. */
 const answerWithinMs = 5_000
 
-/** With RECHECK_MEMBERSHIP: whoever has left the organisation, group or guild since the login loses the session. */
+/** With RECHECK_MEMBERSHIP: a person who has left the organisation, group or guild since the login loses the session. */
 export class Memberships {
   readonly #options: MembershipsOptions
 
@@ -37,7 +37,7 @@ export class Memberships {
 
   /**
    * Checks again, and gives back what the session keeps from now on.
-   * @throws AuthError email_not_allowed for whoever does not belong any more, invalid_refresh_token where that cannot be told
+   * @throws AuthError email_not_allowed for a person who does not belong any more, invalid_refresh_token where that cannot be told
    */
   async recheck (id: string, kept: string | undefined): Promise<string | undefined> {
     const { providers, box, clock, warn } = this.#options

@@ -9,7 +9,7 @@ export interface RefreshToken {
   sessionId: string
   /** 1 for the first of a family, one more at each rotation. */
   generation: number
-  /** The 256 bits that nobody else knows. */
+  /** The 256 bits that only the browser knows. */
   proof: Buffer
 }
 
@@ -28,13 +28,13 @@ const length = sealAt + sizes.seal
 /** The folder of a person's sessions. Two people may share one: who a session is for stands in its record. */
 export const subjectIdOf = (subject: string): string => hash('sha256', subject, 'buffer').toString('base64url', 0, sizes.subjectId)
 
-/** What is stored of a token: enough to know it again, of no use to whoever reads the store. By way of text as in HmacSha512. */
+/** What is stored of a token: enough to recognise it, of no use to a reader of the store. By way of text as in HmacSha512. */
 export const hashOf = ({ proof }: RefreshToken): string => Buffer.from(hash('sha256', proof, 'binary'), 'binary').toString('base64url', 0, 16)
 
 /**
  * Makes and recognises the tokens of a family. The first is random. Over each, one HMAC-SHA-512 gives a seal, which
- * tells a token of long ago from one that never was, and the secret part of its successor: whoever presents a token
- * twice gets the very same successor, without it lying anywhere.
+ * tells a token of long ago from one that never was, and the secret part of its successor: a token that is
+ * presented twice gets the very same successor, though that is stored nowhere.
  */
 export class RefreshTokens {
   readonly #newest: HmacSha512

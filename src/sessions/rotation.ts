@@ -75,11 +75,11 @@ export class Rotation {
   async #again (token: RefreshToken, held: Held): Promise<RefreshedSession> {
     const { store, refreshTokens } = this.#options
     const { generation, tokenHash, rotatedAt } = held.record
-    // One that is ahead of the record was issued before the store lost its last writes: nobody's fault, and of no use.
+    // One that is ahead of the record was issued before the store lost its last writes: no theft, and of no use.
     if (token.generation >= generation) throw new AuthError('invalid_refresh_token')
     const successor = token.generation === generation - 1 ? refreshTokens.knownSuccessor(token, tokenHash) : undefined
     if (!successor) return this.#refuseCopy(token, held)
-    // The grace does not run while the store is away: nobody can come for an answer that was lost with it.
+    // The grace does not run while the store is away: no browser can come again for an answer that was lost with it.
     const waited = this.#now() - rotatedAt - store.secondsAway(Math.floor(rotatedAt))
     if (waited <= graceSeconds && waited >= -skewSeconds) return this.#goesOn(token, await this.#placed(token, held), successor)
     return waited <= lateSeconds ? this.#repeat(token, held, successor) : this.#refuseCopy(token, held)
@@ -101,7 +101,7 @@ export class Rotation {
         return this.#again(token, await this.#current(token)) // its successor was used meanwhile, or another tab was faster
       }
     }
-    // Whoever has an answer and comes again is counted again.
+    // A browser that had its answer and comes again is counted again.
     await wait(1000 * ((together ?? now) + togetherSeconds - now))
     const current = await this.#placed(token, await this.#granted(token, counted))
     return Object.assign(this.#goesOn(token, current, successor), { repeated: true })
@@ -144,7 +144,7 @@ export class Rotation {
     return this.#amend(token, held, known => known.statusIndex === undefined ? { ...known, statusIndex } : known)
   }
 
-  /** Changes what stands beside the refresh token in the store: again from what is there now, if somebody else was faster. */
+  /** Changes what stands beside the refresh token in the store: again from what is there now, if another process was faster. */
   async #amend (token: RefreshToken, held: Held, change: (known: SessionRecord) => SessionRecord): Promise<Held> {
     const { store, config } = this.#options
     const record = change(held.record)

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 
-/** The cookies of ours that a browser sent: name -> its values, in the browser's order. */
+/** The cookies of this service that a browser sent: name -> its values, in the browser's order. */
 export type SentCookies = ReadonlyMap<string, readonly string[]>
 
 declare module 'fastify' {
@@ -10,7 +10,7 @@ declare module 'fastify' {
   }
 }
 
-/** Every name of ours, or what it begins with. */
+/** Every cookie name of this service, or its beginning. */
 const oursBegin = ['handstamp', '__Host-handstamp', '__Secure-handstamp'] as const
 const common = 'handstamp'
 
@@ -20,20 +20,20 @@ const maxOfOneName = 8
 /** Browsers keep 180 for all hosts of a domain together: who sends more is none, and gets no more of our time. */
 const maxOfOurs = 200
 
-/** The cookies of ours in a request; its header is read once, however often they are asked for. */
+/** The cookies of this service in a request; its header is read once, however often they are asked for. */
 export function sentCookies (request: FastifyRequest): SentCookies {
   request.cookiesOfOurs ??= readCookieHeader(request.headers.cookie ?? '')
   return request.cookiesOfOurs
 }
 
-/** The value of a cookie of ours. A name that came twice counts as absent: another host has planted one of them (R66). */
+/** The value of a cookie of this service. A name that came twice counts as absent: another host has planted one of them (R66). */
 export function readCookie (request: FastifyRequest, name: string): string | undefined {
   const [value, another] = sentCookies(request).get(name) ?? []
   return another === undefined && value ? value : undefined
 }
 
 /**
- * Finds the cookies of ours in a `Cookie` header (RFC 6265bis section 5.8). A browser refuses `__Host-…` to other hosts
+ * Finds the cookies of this service in a `Cookie` header (RFC 6265bis section 5.8). A browser refuses `__Host-…` to other hosts
  * by the bytes of the name, and so the bytes are compared here: SP and HTAB alone are stripped, and U+00A0, which browsers
  * take for a part of the name, is one here too.
  */

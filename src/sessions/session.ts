@@ -13,7 +13,7 @@ export interface Session {
   lastUsedAt: number
   /** Its absolute end, which no refresh moves. */
   endsAt: number
-  /** When it ends if nobody refreshes it. */
+  /** When it ends if it is not refreshed. */
   idleEndsAt: number
   /** Browser and system (sessions/device.ts). */
   device: number
@@ -24,7 +24,7 @@ export interface Session {
 /** A session with the refresh token that goes on with it. */
 export interface RefreshedSession extends Session {
   refreshToken: string
-  /** The token that was presented had been used, longer ago than tabs race: its answer was lost, or somebody has a copy. */
+  /** The token that was presented had been used, longer ago than tabs race: its answer was lost, or the token was copied. */
   repeated?: boolean
 }
 
@@ -67,6 +67,9 @@ export function expiryOf ({ startedAt, rotatedAt }: Pick<SessionRecord, 'started
 export const isOver = (id: string, record: SessionRecord, { revocations, config, clock }: SessionTerms): boolean =>
   expiryOf(record, config) <= epochSeconds(clock) || revocations.has({ sid: id, auth_time: record.startedAt })
 
-/** A place in the status lists that nobody has: a counter that went back with a store's last writes does not give one again that has ended. */
+/**
+ * Allocates an unused status-list index, above every index known to be revoked: after the store lost writes, its counter may
+ * have moved back.
+ */
 export const newPlace = ({ store, revocations }: Pick<SessionTerms, 'store' | 'revocations'>): Promise<number> =>
   store.count('status', revocations.lastPlace)

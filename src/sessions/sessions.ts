@@ -48,7 +48,7 @@ export class Sessions {
     const record: SessionRecord = {
       generation: token.generation,
       tokenHash: hashOf(token),
-      // Whoever signs in after everybody's sessions were ended stays, though the clock was set back.
+      // A session that begins after all sessions were ended stays, even if the clock was set back.
       startedAt: Math.max(epochSeconds(clock), revocations.everyoneBefore),
       rotatedAt: clock() / 1000,
       device,
@@ -107,7 +107,7 @@ export class Sessions {
     const { sub, sid, status, auth_time: startedAt, iat } = claims
     if (await this.end(sub, sid)) return true
     if (revocations.has(claims)) return false
-    // A record that is gone before its time went with a store that lost its last writes, and then the place may be somebody else's.
+    // If the record vanished before it expired, the store lost writes, and this index may belong to another session: do not revoke it.
     const wasOver = expiryOf({ startedAt, rotatedAt: iat + backdatedSeconds }, config) <= epochSeconds(clock)
     await endSession(this.#options, subjectIdOf(sub), { id: sid, ...(wasOver && status && { statusIndex: indexOfPlace(status.status_list) }) })
     return true

@@ -12,7 +12,7 @@ const everyMs = 300
 /** A request that comes later than this after the last look waits for the next one, and for no longer than its patience. */
 const staleMs = 700
 const patienceMs = 250
-/** At rest nobody has to know: a process that nobody uses is hardly woken. */
+/** At rest no request depends on news, so an idle process is hardly woken. */
 const restAfterMs = 3_000
 const atRestMs = 2_000
 
@@ -47,12 +47,12 @@ export class News {
     this.#listeners.set(topic, listener)
   }
 
-  /** After a crash or a failover: whoever still knows what the store has lost may tell it again. */
+  /** After a crash or a failover: a listener that still knows what the store has lost may announce it again. */
   onLoss (listener: LossListener): void {
     this.#lossListeners.push(listener)
   }
 
-  /** @throws StoreError: nobody may have heard yet; it is told when the store is back */
+  /** @throws StoreError: no other process may have heard it yet; it is announced again when the store is back */
   async announce (topic: Topic, text: string, expiresAt: number): Promise<void> {
     const line = lineOf(topic, text)
     try {
@@ -120,14 +120,14 @@ export class News {
     }
   }
 
-  /** All of them, whoever fails; and all of them again if one did. */
+  /** Calls every listener, even if one fails; if one failed, all are called again. */
   async #tellOfLoss (lines: Set<string>): Promise<void> {
     const outcomes = await Promise.allSettled(this.#lossListeners.map(listener => listener(lines)))
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
     this.#mayHaveLost = false
   }
 
-  /** A line that a listener cannot make anything of holds up nobody. */
+  /** News that a listener cannot read does not hold up the news after it. */
   async #tell (line: string): Promise<void> {
     const space = line.indexOf(' ')
     try {

@@ -37,7 +37,7 @@ export class Outages {
     this.#watcher(error)
   }
 
-  /** Somebody got one. */
+  /** A caller got an answer. */
   end (): void {
     if (!this.#current) return
     this.#current.to = epochSeconds(this.#clock)

@@ -68,7 +68,7 @@ export interface Heard {
 
 /** The store did not do what was asked; nothing may be assumed to have happened. */
 export class StoreError extends Error {
-  /** Nothing but another configuration, of the store or of ours, makes it serve: waiting does not help. */
+  /** Waiting does not help: the store serves again only after its configuration, or this service's, is changed. */
   readonly lasting: boolean
 
   constructor (message: string, cause?: unknown, lasting = false) {

@@ -5,7 +5,7 @@ import { epochSeconds } from '../clock.ts'
 const livesSeconds = 60
 
 /**
- * Takes every kind of step that a login needs, on entries of its own, which end by themselves if nobody removes them: a store
+ * Takes every kind of step that a login needs, on entries of its own, which expire by themselves if they are not removed: a store
  * may answer and yet be full, read only, or forbid a command.
  * @throws StoreError of the first step that fails
  */

@@ -5,13 +5,13 @@ import type { AccessTokenClaims } from './claims.ts'
 /** A session whose access tokens may still be alive. Times are epoch seconds. */
 export interface EndedSession {
   id: string
-  /** When the last of its access tokens is over. */
+  /** When the last of its access tokens expires. */
   until: number
   /** Its place in the status lists. */
   statusIndex?: number
 }
 
-/** An end is remembered until the last access token is over, and an hour more: for a clock that jumps, or a TOKEN_TTL that was longer. */
+/** An end is remembered until the last access token expires, and an hour more: for a clock that jumps, or a TOKEN_TTL that was longer. */
 export const revokedSeconds = ({ token }: { token: { ttlSeconds: number } }): number => token.ttlSeconds + 3_600
 
 const forgetEverySeconds = 60
@@ -30,7 +30,7 @@ export class Revocations {
   #everyoneBefore = 0
   #everyoneUpTo = -1
   #lastPlace = 0
-  /** When those that are over are forgotten next. */
+  /** When expired ones are forgotten next. */
   #forgetAt = 0
   #revision = 0
 

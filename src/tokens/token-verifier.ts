@@ -22,7 +22,7 @@ export interface TokenVerifierOptions {
 
 const maxLength = 8 * 1024
 const cached = 10_000
-/** A header of ours has three members; a longer one is not read. */
+/** The header of an issued token has three members; a longer one is not read. */
 const maxHeaderLength = 1_024
 /** More than there are keys; forgers can make up others. */
 const rememberedHeaders = 32
@@ -143,7 +143,7 @@ export class TokenVerifier {
     return key
   }
 
-  /** Everything an access token of ours has, by type: what is absent would pass a library's allow-lists. */
+  /** Everything an issued access token has, by type: what is absent would pass a library's allow-lists. */
   #checkClaims (payload: Record<string, unknown>, ttlSeconds: number): AccessTokenClaims {
     const { publicUrl, token, clock } = this.#options
     const { iss, aud, iat, exp, email_verified: emailVerified } = payload

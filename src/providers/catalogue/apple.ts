@@ -40,7 +40,7 @@ export const apple = oidc({
   mintSecret: ({ TEAM_ID: team, KEY_ID: keyId, PRIVATE_KEY: key }, { clientId, issuer, now }) =>
     mintedSecret({ key, keyId, team, clientId, audience: issuer, now }),
 
-  // `email_verified` came as text for years. The name comes once, unsigned, beside the code: good enough to greet somebody.
+  // `email_verified` came as text for years. The name comes once, unsigned, beside the code: good enough for a greeting.
   refine ({ email_verified: verified }, _own, { user }) {
     return { emailVerified: verified === true || verified === 'true', ...nameOf(user) }
   }

@@ -3,7 +3,7 @@ import { oauth2 } from '../descriptor.ts'
 /**
  * https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/,
  * https://developer.atlassian.com/cloud/oauth/getting-started/faq/ (User Identity API). The page shows no
- * `email_verified`, the API answers with one: without it nobody signs in.
+ * `email_verified`, the API answers with one: without it the sign-in is refused.
  */
 export const atlassian = oauth2({
   name: 'Atlassian',

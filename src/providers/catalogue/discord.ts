@@ -37,7 +37,7 @@ export const discord = oauth2({
     }
   },
 
-  // One server at a time: a list would tell of all the others. Whoever has yet to pass its screening is not in.
+  // One server at a time: a list would tell of all the others. A member who has yet to pass its screening does not count.
   async membership (api, { GUILDS: guilds = [] }) {
     for (const guild of guilds) {
       const member = await api.find(`/users/@me/guilds/${encodeURIComponent(guild)}/member`)

@@ -15,7 +15,7 @@ export const line = oauth2({
   scopes: ['openid', 'profile', 'email'],
   variables: { TRUST_EMAIL: trustEmail('LINE') },
 
-  // Only the id_token has the address. To web logins LINE signs it with the client secret (HS256), which no key of ours
+  // Only the id_token has the address. To web logins LINE signs it with the client secret (HS256), which no key of the service
   // is ever compared with: LINE itself says whether it holds.
   async profile (api, { TRUST_EMAIL: trusted }, { token, clientId }) {
     const { iss, aud, sub, email, name, picture } = await api.post('/verify', { id_token: String(token['id_token']), client_id: clientId })

@@ -14,7 +14,7 @@ function orgIds (value: string): string[] {
 /**
  * https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_using_userinfo_endpoint.htm (`email_verified`),
  * https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_web_server_flow.htm.
- * Its id_tokens name each customer's own domain as issuer, so userinfo says who somebody is.
+ * Its id_tokens name each customer's own domain as issuer, so the identity comes from userinfo.
  */
 export const salesforce = oauth2({
   name: 'Salesforce',

@@ -20,7 +20,7 @@ export interface NamesOptions {
 interface NameRecord {
   addresses?: string[]
   at: number
-  /** Until when nobody waits for it. */
+  /** Until then callers do not wait for it. */
   slowUntil: number
   /** Its look-up has held a thread for too long before. */
   slowBefore: boolean
@@ -122,7 +122,7 @@ export class Names {
       record.slowBefore = this.#now() - began > limitMs
       delete record.onThread
     })
-    record.onThread.catch(() => {}) // it may be long after anybody waits
+    record.onThread.catch(() => {}) // it may fail long after its callers gave up
     return record.onThread
   }
 

@@ -27,7 +27,7 @@ interface Connection {
   keys: ProviderKeys
 }
 
-/** An OpenID provider with a client of ours registered there. */
+/** An OpenID provider, at which this service is registered as a client. */
 export function oidcProvider (descriptor: OidcDescriptor, settings: OidcSettings): Provider {
   const { id, clientId, own, clock, warn } = settings
   const typedHost = descriptor.issuer && new URL(descriptor.issuer).host

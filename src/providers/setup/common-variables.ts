@@ -97,7 +97,7 @@ export const openidVariables = {
 
 export type OpenidValues = Values<typeof openidVariables>
 
-/** @throws Error for what is no private key, a weak one, or one that no algorithm of ours signs with */
+/** @throws Error for what is no private key, for a weak one, and for one of an algorithm that is not supported */
 export function checkClientKey (pem: string | undefined): void {
   if (pem === undefined) throw new Error('is missing: private_key_jwt signs with it')
   let key

@@ -100,7 +100,7 @@ function readOne (
     reader.know({ ...(CLIENT_ID && { CLIENT_ID }), ...(CLIENT_SECRET && { CLIENT_SECRET }) }, prefix, id.length < 6 ? sure : 0)
   }
   if (!list && !isSet('CLIENT_ID') && !isSet('CLIENT_SECRET')) {
-    // Whoever restricts a provider means to have it. Addresses may be somebody else's: build servers set GITHUB_API_URL.
+    // An operator who restricts a provider means to use it. An address may be set for another program: build servers set GITHUB_API_URL.
     const meant = Object.entries(variables).some(([field, { restricts }]) => (restricts || field === 'ISSUER') && isSet(field))
     if (meant) reader.problem(`${prefix}CLIENT_ID`, `is missing: other ${prefix} variables are set`, variables['CLIENT_ID']?.example)
     return undefined

@@ -29,7 +29,7 @@ export interface Begun {
 export function arrivals ({ returnTo: rules, flows, sessions, verifier, cookies }: ArrivalOptions) {
   /**
    * A browser whose address has a fragment takes it along where a redirect has none: `#_=_`, which Facebook adds, would
-   * end up in the target. An empty one of ours takes its place.
+   * end up in the target. An empty fragment in the redirect prevents that.
    */
   const redirect = (reply: FastifyReply, { addsFragment }: Provider, target: string) =>
     reply.redirect(addsFragment && !target.includes('#') ? `${target}#` : target, 303)

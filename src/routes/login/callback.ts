@@ -99,7 +99,7 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
   })
 
   /**
-   * A flow that is not found, has expired or was finished. Whoever is signed in by now just goes on; a program that asks for
+   * A flow that is not found, has expired or was finished. A person who is signed in by now just goes on; a program that asks for
    * JSON is told, unless the login was finished.
    */
   async function late (request: FastifyRequest<{ Querystring: Answer }>, reply: FastifyReply, provider: Provider, found: Flow | AuthError) {
@@ -186,7 +186,7 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
 const auditFailure = (request: FastifyRequest, provider: string, { code }: AuthError): void =>
   audit(request, 'login_failed', { provider, code })
 
-/** The `error` of RFC 6749 section 4.1.2.1 that is nearest to a refusal of ours. */
+/** The `error` of RFC 6749 section 4.1.2.1 that is nearest to a refusal. */
 function oauthError ({ statusCode }: AuthError): string {
   if (statusCode === 403) return 'access_denied'
   if (statusCode === 503) return 'temporarily_unavailable'

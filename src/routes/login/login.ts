@@ -110,7 +110,7 @@ export function stepsTo (provider: Provider | undefined, returnTo: string | unde
 /** Whether a provider shows a person something for this prompt (OpenID Connect Core section 3.1.2.1). `none` and words of no meaning do not. */
 const isNoticed = (prompt = ''): boolean => prompt.split(' ').every(word => ['login', 'consent', 'select_account'].includes(word))
 
-/** @throws AuthError unknown_provider; not_found for a word of ours */
+/** @throws AuthError unknown_provider; not_found for a reserved path word */
 export function providerOf (id: string, providers: ReadonlyMap<string, Provider>): Provider {
   const provider = providers.get(id)
   if (!provider) throw new AuthError(ownWords.has(id) ? 'not_found' : 'unknown_provider')

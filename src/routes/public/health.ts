@@ -27,7 +27,7 @@ const readySchema = {
   response: { 200: { description: 'Yes', ...status }, 503: { description: 'Not now', ...status } }
 }
 
-/** For whoever keeps the service running. */
+/** For the operator. */
 const health: FastifyPluginAsync<HealthOptions> = async (app, { readiness, drain }) => {
   const ok = { status: 'ok' }
   app.get('/livez', { schema: schema('livez', 'Is the process up?'), exposeHeadRoute: true, logLevel: 'warn' }, async () => ok)

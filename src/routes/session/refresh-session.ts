@@ -37,7 +37,7 @@ export async function refreshSession (
 }
 
 /**
- * The last step of a login or a refresh. A session that it cannot hand out is of use to nobody: it would only stand in the list.
+ * The last step of a login or a refresh. A session that it cannot hand out is of no use: it would only stand in the list.
  * @throws SessionEnded for an AuthError of the step, or whatever else it throws
  */
 export async function orEnd<Result> (session: RefreshedSession, sessions: Sessions, step: () => Promise<Result>): Promise<Result> {

@@ -119,7 +119,7 @@ const session: RoutePlugin<SessionOptions> = async (app, { verifier, returnTo: r
     return waitsForPage(request) ? reply.redirect(returnTo, 303) : reply.code(204).send()
   })
 
-  /** Whoever pressed a button must not think that they are signed out. */
+  /** A person who pressed the button must not think that they are signed out. */
   function refuseSignOut (error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
     const { everywhere, return_to: wanted } = (request.body ?? {}) as { everywhere?: unknown, return_to?: unknown }
     const refusal = refusalAt(request, reply, error)

@@ -13,7 +13,7 @@ export interface SignOutOptions {
   cookies: SessionCookies
 }
 
-/** What a request brings of sessions. Of what is no good, nothing: whoever asks to be signed out is. */
+/** What a request brings of sessions. Credentials that are not valid are left out: a sign-out never fails because of them. */
 interface Credentials {
   refreshToken: string | undefined
   /** The session of the refresh token. */

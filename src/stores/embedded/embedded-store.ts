@@ -23,7 +23,7 @@ const newsCounter = 'counters/news'
 
 /**
  * A folder on this machine, by LMDB: durable, safe for several processes, nothing to run beside it.
- * A value is four bytes of expiry and then its text. What is over is not served, and swept away in the background.
+ * A value is four bytes of expiry and then its text. An expired value is not served, and is swept away in the background.
  */
 export class EmbeddedStore implements Store {
   readonly #lmdb: Lmdb

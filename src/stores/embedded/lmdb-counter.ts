@@ -8,7 +8,7 @@ const counterAt = 8
 /**
  * LMDB numbers write transactions by a counter in the lock file. The build that we use sets it whenever a process opens
  * the store, to what that process read a moment before (mdb_env_open2 in lmdb 3.5.6): what others committed in that
- * moment would be taken back by the next write, or garbled. So whoever writes asks here first.
+ * moment would be taken back by the next write, or garbled. So each write asks here first.
  */
 export class TransactionCounter {
   readonly #path: string
@@ -42,7 +42,7 @@ export class TransactionCounter {
     closeSync(this.#data)
   }
 
-  /** Nobody else writes meanwhile. */
+  /** Only to be asked within a write transaction: no other process writes meanwhile. */
   #last (): number {
     readSync(this.#data, this.#metas, 0, this.#metas.length, 0)
     return Math.max(Number(this.#metas.readBigUInt64LE(meta.transaction)), Number(this.#metas.readBigUInt64LE(this.#secondAt)))

@@ -27,7 +27,7 @@ interface Meta {
 
 /**
  * Goes through the pages of a data file before LMDB does: the engine takes an empty file for a new store, which would
- * sign everyone out by keys that nobody knows, and ends the process at a page it does not understand.
+ * make new keys and sign everyone out, and it ends the process at a page it does not understand.
  * @throws StoreError
  */
 export function assertWhole (path: string): void {

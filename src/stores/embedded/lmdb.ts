@@ -11,7 +11,7 @@ import type { Clock } from '../../clock.ts'
 
 export type Entries = RootDatabase<Buffer, string>
 
-/** Whoever waits for a change while nothing has moved for so many looks hears that it was not made. */
+/** A caller that waits for a change hears that it was not made after so many looks in a row saw no progress. */
 const maxStillness = 5
 const lookEveryMs = 100
 const notMade = Symbol('not made')
@@ -21,7 +21,7 @@ const betweenSlicesMs = 20
 /** One follows the other, unless processes open the store all the time. */
 const attempts = 20
 
-/** LMDB waits for itself, for ever, where one process opens a file that it is writing to: who opens it again shares what is open. */
+/** Opening one file twice in a process deadlocks LMDB, so handles are shared per path. */
 const handles = new Map<string, Lmdb>()
 
 /** A data file in the hands of LMDB, which may have it in several processes at once. Whatever LMDB throws is a StoreError here. */
@@ -159,7 +159,7 @@ export class Lmdb {
     setImmediate(() => { throw error })
   }
 
-  /** All of the change or none of it ever, and none if nobody waits for it any more when its turn comes. */
+  /** Makes all of the change or none of it, and none if its caller has given up before its turn comes. */
   async #transaction<Result> (change: () => Result, waiting: { isOver: boolean }): Promise<Result> {
     try {
       for (let attempt = 0; attempt < attempts && !waiting.isOver; attempt++) {
@@ -221,6 +221,6 @@ function openFile (path: string): Entries {
     noSubdir: true,
     encoding: 'binary',
     overlappingSync: false, // it loses transactions of others when a process is killed while it syncs
-    eventTurnBatching: false // it leaves a rejection that nobody can handle when the disk is full
+    eventTurnBatching: false // on a full disk it leaves a rejection that no caller can handle
   })
 }

@@ -1,6 +1,6 @@
 import { StoreError } from '../store.ts'
 
-/** Every command that we send, or that a script of ours runs, with arguments that try it on a key of its own: an ACL has to allow them. */
+/** Every command that the store or one of its scripts sends, with arguments that try it on a trial key. An ACL must allow all of them. */
 const steps: Record<string, (key: string) => string[]> = {
   client: () => ['GETNAME'],
   del: key => [key],

@@ -8,7 +8,7 @@ import { scripts, type Scripted } from './scripts.ts'
 import { StoreError } from '../store.ts'
 import type { Clock } from '../../clock.ts'
 
-/** Before every key of ours. */
+/** The prefix of every key in Redis. */
 export const namespace = 'handstamp:'
 const firstConnectionMs = 15_000
 /** The clock of Redis is looked at so often where nothing else tells the time. */
@@ -152,7 +152,7 @@ export class RedisConnection {
     this.#redis.disconnect()
   }
 
-  /** Sessions and claims go by Redis' clock alone; tokens go by ours, and whoever checks them by a third one. */
+  /** Sessions and claims expire by Redis' clock, tokens by this machine's, and verifiers check tokens by a third clock. */
   #compareClocks (): void {
     const skewMs = this.now() - this.#clock()
     const wasSkewed = this.#isSkewed
@@ -209,7 +209,7 @@ export class RedisConnection {
     await this.synchronise()
   }
 
-  /** When this turn of the event loop is over. What is asked then goes out in one piece: a piece costs both sides a system call. */
+  /** Resolves at the end of this turn of the event loop. All commands of a turn go out in one write: each write costs both sides a system call. */
   #endOfTurn (): Promise<void> {
     this.#turn ??= new Promise(resolve => setImmediate(() => {
       this.#turn = undefined

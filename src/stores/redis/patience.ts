@@ -12,7 +12,7 @@ interface Waiting {
  * goes by while this process is busy, and then the answer may have been there for long.
  */
 export class Patience {
-  /** In places that are used again: a set would leave tables behind that keep alive what went through them. */
+  /** Slots are reused; a Set would keep finished promises alive in its old tables. */
   readonly #waiting: Array<Waiting | undefined> = []
   readonly #free: number[] = []
   #looking: NodeJS.Timeout | undefined

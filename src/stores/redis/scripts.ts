@@ -4,7 +4,7 @@ const clock = `
 local time = redis.call('TIME')
 local now = tonumber(time[1])`
 
-/** Lets a folder's index forget what is over, and end with the last of its members. */
+/** Removes expired members from a folder's index, and lets the index expire with its last member. */
 const tidy = `${clock}
 local function tidy (folder)
   redis.call('ZREMRANGEBYSCORE', folder, '-inf', now)
