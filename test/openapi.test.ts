@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { refusals } from '../src/errors.ts'
+import { ownWords } from '../src/providers/setup/ids.ts'
 import { buildTestApp } from './helpers/app.ts'
 
 interface Operation {
@@ -21,6 +22,12 @@ t.test('openapi.yaml is what the routes say (npm run openapi), and what is serve
     t.match(answer.headers['content-type'], 'application/yaml')
     t.equal(answer.body, readFileSync('openapi.yaml', 'utf8'))
   }
+})
+
+t.test('no provider can have the id of a route', async t => {
+  const segments = operations.map(({ path }) => /^\/auth\/([^/.]+)/.exec(path)?.[1]).filter(segment => segment !== undefined)
+  t.ok(segments.includes('login'))
+  for (const segment of segments) t.ok(segment === '{provider}' || segment === 'dev' || ownWords.has(segment), segment)
 })
 
 t.test('the served JSON is an OpenAPI 3.1 description of this version', async t => {

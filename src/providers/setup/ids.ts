@@ -1,8 +1,9 @@
 import { list } from '../../env/values.ts'
 
-/** First segments below /auth/ that are ours, now or by our interface: never the id of a provider. */
-export const ownWords: ReadonlySet<string> = new Set(['login', 'providers', 'me', 'refresh', 'logout', 'sessions', 'account', 'verify',
-  'authorize', 'token', 'revoke', 'introspect', 'userinfo', 'openapi', 'docs', 'callback'])
+/** First segments of paths below /auth/ that this service has, or will have by its interface: never the id of a provider. */
+export const ownWords: ReadonlySet<string> = new Set(['account', 'activate', 'assets', 'authorize', 'callback', 'device', 'docs',
+  'end-session', 'introspect', 'login', 'logout', 'me', 'openapi', 'par', 'providers', 'refresh', 'register', 'revoke', 'sessions',
+  'token', 'userinfo', 'verify'])
 const takenIds = new Set([...ownWords, 'dev', 'google', 'handstamp'])
 
 /** Ids of configured providers: they become path segments and the first part of `sub`. */
