@@ -9,6 +9,7 @@ import { StoreError, type Store } from '../../src/stores/store.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { openTestState, type TestState } from '../helpers/state.ts'
+import { faulty } from '../helpers/faulty.ts'
 
 const day = 86_400
 const tokenTtl = 600
@@ -351,10 +352,10 @@ t.test('R39 a revocation that could not be told is told when it is tried again',
   const service = await openTestState(t, { DATA_DIR })
   const { keys, store } = await openTestState(t, { DATA_DIR })
   const { kid } = keys.current
-  const { announce } = store
-  store.announce = async () => { throw new StoreError('away') }
+  const faults = faulty(store)
+  faults.fail('announce')
   await t.rejects(keys.revoke(kid), { message: 'away' })
-  store.announce = announce
+  faults.heal('announce')
   await t.rejects(keys.revoke(kid), { message: `no key ${kid} is in the ring` })
   await eventually('the service has heard', () => service.keys.current.kid !== kid)
 })
@@ -364,12 +365,10 @@ t.test('R39 a change that could not be read when it was told is read soon', asyn
   const service = await openTestState(t, { DATA_DIR })
   const { keys } = await openTestState(t, { DATA_DIR })
   const { kid } = keys.current
-  const { get } = service.store
   let fails = 1
-  service.store.get = async key => {
+  faulty(service.store).before('get', key => {
     if (key === place && fails-- > 0) throw new StoreError('away')
-    return get.call(service.store, key)
-  }
+  })
   await keys.revoke(kid)
   await eventually('the service has heard', () => service.keys.current.kid !== kid)
   t.ok(fails < 0, 'at the second try')
@@ -566,12 +565,10 @@ t.test('the ring is kept up by itself, and what fails is tried again', async t =
 t.test('a ring that another replica changed while the store was away is read when it is back', async t => {
   const DATA_DIR = temporaryFolder(t)
   const { keys, store } = await openTestState(t, { DATA_DIR })
-  const get = store.get.bind(store)
   let refused = 0
-  store.get = async key => {
+  faulty(store).before('get', key => {
     if (key === place && ++refused < 3) throw new StoreError('away')
-    return get(key)
-  }
+  })
   const other = await openTestState(t, { DATA_DIR })
   await other.keys.rotate(true)
   await eventually('it follows', () => keys.current.kid === other.keys.current.kid && keys.all.length === other.keys.all.length)

@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap'
 import { EmbeddedStore } from '../../src/stores/embedded/embedded-store.ts'
-import { StoreError } from '../../src/stores/store.ts'
 import { SecretHolders } from '../../src/keys/secret-holders.ts'
 import { temporaryFolder } from '../helpers/app.ts'
 import { openTestState } from '../helpers/state.ts'
 import { listOf } from '../helpers/stores.ts'
+import { faulty } from '../helpers/faulty.ts'
 
 const one = 'the first secret of the operator of thirty-two or more'
 const two = 'the second secret of the operator of thirty-two or more'
@@ -62,11 +62,11 @@ t.test('what a service lists is known for as long as it runs', async t => {
 t.test('a store that is away for a moment is asked again a minute later', async t => {
   const { state } = await start(t, temporaryFolder(t), one)
   const holders = new SecretHolders(state.store, () => state.store.now(), [two])
-  const { put } = state.store
-  state.store.put = async () => { throw new StoreError('away') }
+  const faults = faulty(state.store)
+  faults.fail('put')
   await holders.tell()
   t.equal((await listOf(state.store, 'services/')).length, 1)
-  state.store.put = put
+  faults.heal('put')
   await holders.tell()
   t.equal((await listOf(state.store, 'services/')).length, 2)
 })

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { StoreError } from '../../src/stores/store.ts'
 import { subjectIdOf } from '../../src/sessions/refresh-tokens.ts'
 import { recordOf, sessionText } from '../../src/sessions/record.ts'
 import { randomId } from '../../src/keys/randomness.ts'
 import type { Teardown } from '../helpers/app.ts'
 import { ada, openTestState, type TestState } from '../helpers/state.ts'
+import { faulty } from '../helpers/faulty.ts'
 
 const folder = `sessions/${subjectIdOf('dev|7')}/`
 const refused = { code: 'invalid_refresh_token' }
@@ -125,10 +125,10 @@ t.test('a sign-in succeeds though the store fails to end the oldest, which nobod
   const state = await limited(t, 2)
   const { sessions, store, travel, events } = state
   const begun = []
-  const { remove } = store
+  const faults = faulty(store)
   for (let number = 0; number < 4; number++) {
-    if (number === 2) store.remove = async () => { throw new StoreError('away') }
-    if (number === 3) Object.assign(store, { remove })
+    if (number === 2) faults.fail('remove')
+    if (number === 3) faults.heal('remove')
     begun.push(await sessions.start(ada, 0))
     travel(1)
   }
@@ -140,11 +140,11 @@ t.test('a sign-in succeeds though the store fails to end the oldest, which nobod
 t.test('a sign-in succeeds though the store cannot tell which sessions there are, and the next one ends what is too much', async t => {
   const state = await limited(t, 2)
   const { sessions, store, travel } = state
-  const { page } = store
-  store.page = async () => { throw new StoreError('away') }
+  const faults = faulty(store)
+  faults.fail('page')
   const begun = []
   for (let number = 0; number < 5; number++) {
-    if (number === 4) Object.assign(store, { page })
+    if (number === 4) faults.heal('page')
     begun.push(await sessions.start(ada, 0))
     travel(1)
   }
@@ -154,7 +154,7 @@ t.test('a sign-in succeeds though the store cannot tell which sessions there are
 t.test('a bug while the oldest ends is no secret', async t => {
   const { sessions, store } = await limited(t, 1)
   await sessions.start(ada, 0)
-  store.remove = async () => { throw new TypeError('a bug') }
+  faulty(store).fail('remove', new TypeError('a bug'))
   await t.rejects(sessions.start(ada, 0), TypeError)
 })
 

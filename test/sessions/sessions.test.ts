@@ -10,6 +10,7 @@ import { StoreError } from '../../src/stores/store.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { ada, openTestState, type TestState } from '../helpers/state.ts'
+import { faulty } from '../helpers/faulty.ts'
 
 const day = 86_400
 const refused = { code: 'invalid_refresh_token', reused: undefined }
@@ -182,12 +183,7 @@ t.test('R48 a successor that is used while its predecessor comes late ends the s
   const { sessions, store, first, travel } = await scene(t)
   const second = await refresh({ sessions }, first)
   travel(11)
-  const { replace } = store
-  store.replace = async (...args) => {
-    Object.assign(store, { replace })
-    await sessions.refresh(second)
-    return replace.apply(store, args)
-  }
+  faulty(store).beforeNext('replace', () => sessions.refresh(second))
   await t.rejects(sessions.refresh(first), reused)
 })
 
@@ -195,12 +191,7 @@ t.test('R48 a session that ends while its predecessor comes late stays ended', a
   const { sessions, store, first, travel } = await scene(t)
   await refresh({ sessions }, first)
   travel(11)
-  const { replace } = store
-  store.replace = async (...args) => {
-    Object.assign(store, { replace })
-    await sessions.endAll('dev|7')
-    return replace.apply(store, args)
-  }
+  faulty(store).beforeNext('replace', () => sessions.endAll('dev|7'))
   await t.rejects(sessions.refresh(first), refused)
 })
 
@@ -413,11 +404,11 @@ t.test('R52 a session ends by its id, by any token it ever had, and by what an a
 t.test('R52 what was ended half way can be ended again', async t => {
   for (const step of ['announce', 'remove'] as const) {
     const { sessions, store, first, session, place } = await scene(t)
-    const { [step]: whole } = store
-    store[step] = async () => { throw new StoreError('away') }
+    const faults = faulty(store)
+    faults.fail(step)
     await t.rejects(sessions.endAll('dev|7'), { message: 'away' })
     t.ok(await store.get(place), 'it is still there to be found')
-    Object.assign(store, { [step]: whole })
+    faults.heal(step)
     await sessions.endAll('dev|7')
     t.equal(await store.get(place), undefined)
     t.ok((await store.newsAfter(0)).news.some(line => line.startsWith(`session ${session.id} `)))
@@ -429,10 +420,10 @@ t.test('R52 what was ended half way stays ended for as long as its record may li
   for (const step of ['announce', 'remove'] as const) {
     const { sessions, store, first, session, revocations, travel, env } = await scene(t)
     const other = await openTestState(t, env)
-    const { [step]: whole } = store
-    store[step] = async () => { throw new StoreError('away') }
+    const faults = faulty(store)
+    faults.fail(step)
     await t.rejects(sessions.endAll('dev|7'), { message: 'away' })
-    Object.assign(store, { [step]: whole })
+    faults.heal(step)
     const ended = { sid: session.id, auth_time: session.startedAt }
     await eventually('the other process knows', () => other.revocations.has(ended))
     const { refreshToken } = await sessions.start(grace, 0)
@@ -679,25 +670,18 @@ t.test('refreshes that race for a place in the status lists agree on one', async
 
 t.test('a refresh that is overtaken takes the place that the other one stored', async t => {
   const { before, sessions, store } = await sinceStatus(t)
-  const { count } = store
   let other: number | undefined
-  store.count = async counter => {
-    store.count = count
+  faulty(store).beforeNext('count', async () => {
     const { refreshToken } = await sessions.refresh(before.first)
     other = (await sessions.refresh(refreshToken)).statusIndex
-    return count.call(store, counter)
-  }
+  })
   t.equal((await sessions.refresh(before.first)).statusIndex, other)
   t.equal(other, 1)
 })
 
 t.test('a place is not given to a session that ended meanwhile', async t => {
   const { before, sessions, store } = await sinceStatus(t)
-  const { count } = store
-  store.count = async counter => {
-    await sessions.endAll('dev|7')
-    return count.call(store, counter)
-  }
+  faulty(store).before('count', () => sessions.endAll('dev|7'))
   await t.rejects(sessions.refresh(before.first), refused)
   t.equal(await store.get(before.place), undefined)
 })

@@ -5,6 +5,7 @@ import type { Environment } from '../../src/env/environment.ts'
 import { StatusLists, statusPlace } from '../../src/tokens/status-lists.ts'
 import { temporaryFolder, type Teardown } from '../helpers/app.ts'
 import { ada, openTestState } from '../helpers/state.ts'
+import { faulty } from '../helpers/faulty.ts'
 
 const size = 131_072
 
@@ -119,8 +120,7 @@ t.test('where everybody\'s sessions ended, every place until then is set', async
 t.test('a list that no session has a place in is none, and asking costs the store little', async t => {
   const { lists, start, store, travel } = await scene(t)
   let asked = 0
-  const { get } = store
-  store.get = async key => { asked++; return get.call(store, key) }
+  faulty(store).before('get', () => { asked++ })
   for (let time = 0; time < 50; time++) t.equal(await lists.list(7), undefined)
   t.equal(asked, 1)
   t.equal(await lists.list(0), undefined, 'nobody has signed in yet')
