@@ -21,7 +21,8 @@ export interface TokenVerifierOptions {
 }
 
 const maxLength = 8 * 1024
-const cached = 10_000
+/** Tokens of one generation: those used since, and those of the generation before, are remembered. */
+const cached = 5_000
 /** The header of an issued token has three members; a longer one is not read. */
 const maxHeaderLength = 1_024
 /** More than there are keys; forgers can make up others. */
@@ -50,7 +51,8 @@ export class TokenVerifier {
   readonly #options: TokenVerifierOptions
   #keys = new Map<string, TrustedKey>()
   #headers = new Map<string, TrustedKey>()
-  #verified = new Map<string, Verified>()
+  #recent = new Map<string, Verified>()
+  #older = new Map<string, Verified>()
 
   constructor (options: TokenVerifierOptions) {
     this.#options = options
@@ -64,19 +66,15 @@ export class TokenVerifier {
     }))
     this.#keys = new Map(trusted)
     this.#headers = new Map()
-    this.#verified = new Map()
+    this.#recent = new Map()
+    this.#older = new Map()
   }
 
   /** @throws AuthError invalid_token, expired_token, revoked_token */
   verify (token: string): AccessTokenClaims {
     if (token.length > maxLength) throw new AuthError('invalid_token')
     const digest = hash('sha256', token, 'base64url')
-    let verified = this.#verified.get(digest)
-    if (!verified) {
-      verified = { claims: this.#check(token), revision: -1 }
-      if (this.#verified.size >= cached) this.#verified.delete(this.#verified.keys().next().value as string)
-      this.#verified.set(digest, verified)
-    }
+    const verified = this.#recent.get(digest) ?? this.#remember(digest, this.#older.get(digest) ?? { claims: this.#check(token), revision: -1 })
     const { claims, revision } = verified
     if (this.#isOver(claims.exp)) throw new AuthError('expired_token')
     const { revocations } = this.#options
@@ -85,6 +83,16 @@ export class TokenVerifier {
       verified.revision = revocations.revision
     }
     return claims
+  }
+
+  /** By generations: to look for the oldest of one full map takes longer the more of its entries were removed. */
+  #remember (digest: string, verified: Verified): Verified {
+    if (this.#recent.size >= cached) {
+      this.#older = this.#recent
+      this.#recent = new Map()
+    }
+    this.#recent.set(digest, verified)
+    return verified
   }
 
   /** Its claims, if there is a token and it is good. */
