@@ -56,10 +56,13 @@ export async function rawTwin (original: Script, path: string, headers: Record<s
   return { name: 'raw node:http', path: server('raw'), env: { ANSWER: JSON.stringify(answer) } }
 }
 
+const folders = new Set<string>()
+process.once('exit', () => { for (const folder of folders) rmSync(folder, { recursive: true, force: true }) })
+
 /** A DATA_DIR in which Handstamp has run once. */
 export async function warmDataDir (env: Record<string, string> = {}): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'handstamp-bench-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  folders.add(folder)
   await (await startContestant(handstamp(folder, env))).stop()
   return folder
 }
