@@ -13,7 +13,7 @@ import { Flows } from './login/flow.ts'
 import { FlowClaims } from './login/flow-claims.ts'
 import { Memberships } from './sessions/memberships.ts'
 import { PostedAnswers } from './login/posted-answer.ts'
-import { readBodies } from './http/bodies.ts'
+import { endUnreadBody, readBodies } from './http/bodies.ts'
 import { clientAddress, knowClients } from './http/client-address.ts'
 import { watchClock } from './http/clock-alarm.ts'
 import { connectionTimeoutMs, Drain, serverOptions } from './http/drain.ts'
@@ -83,6 +83,7 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
     forceCloseConnections: 'idle',
     clientErrorHandler: clientErrorHandler(headers, facts => logUnread(app.log, facts)),
     frameworkErrors: (error, request, reply) => {
+      endUnreadBody(request, reply as never)
       app.errorHandler(error, request as never, reply.headers(headers) as never)
       logUnread(app.log, { status: reply.statusCode, code: refusalOf(error).code, ip: clientAddress(request as never) })
     }
@@ -143,8 +144,9 @@ export async function buildApp (config: Config, surroundings: Surroundings = {})
     else done()
   })
   // A connection that was busy when the stop began would otherwise stay open for its keep-alive time, and hold up the end.
-  app.addHook('onSend', (_request, reply, payload, done) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     if (drain.isStopping) reply.header('connection', 'close')
+    endUnreadBody(request, reply)
     done(null, payload)
   })
   refuseUnknown(app)

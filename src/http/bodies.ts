@@ -1,5 +1,5 @@
 import { parse } from 'node:querystring'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
 import { requestLimits } from './request-limits.ts'
 
@@ -30,6 +30,17 @@ export function readBodies (app: FastifyInstance): void {
     if (encoding === undefined && Number(length) === 0 && !isForm(headers['content-type'])) delete headers['content-type']
     done()
   })
+}
+
+/**
+ * An answer that leaves a body unread ends the connection, unless the body's length says that little of it is to come: Node would
+ * read on, and a body of small chunks that never ends keeps it busy.
+ */
+export function endUnreadBody ({ raw }: Pick<FastifyRequest, 'raw'>, reply: Pick<FastifyReply, 'header'>): void {
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = raw.headers
+  if (raw.complete || (encoding === undefined && Number(length) <= requestLimits.bodyBytes)) return
+  raw.pause()
+  reply.header('connection', 'close')
 }
 
 /** Whether a body is a form, as a page's own `<form>` sends it. */

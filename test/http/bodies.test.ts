@@ -59,3 +59,28 @@ t.test('a JSON body of a thousand members and more is refused unread, a form kee
   t.equal(await form(101), 400)
   t.equal(await form(4_000), 400)
 })
+
+t.test('R69 an answer to a body that nobody reads ends the connection, however much of it is still to come', async t => {
+  const { app, address, url } = await listeningApp(t)
+  const heads = (framing: string) => [
+    `GET /auth/me HTTP/1.1\r\nHost: localhost\r\n${framing}`,
+    `GET /auth/%zz HTTP/1.1\r\nHost: localhost\r\n${framing}`,
+    `POST /nothing HTTP/1.1\r\nHost: localhost\r\n${framing}`,
+    `POST /auth/refresh HTTP/1.1\r\nHost: localhost\r\nOrigin: https://other.example\r\n${framing}`,
+    `POST /auth/logout HTTP/1.1\r\nHost: localhost\r\nOrigin: ${url}\r\nContent-Type: application/json\r\n${framing}`,
+    `POST /auth/logout HTTP/1.1\r\nHost: localhost\r\nOrigin: ${url}\r\nContent-Type: text/plain\r\n${framing}`
+  ]
+  const chunked = 'Transfer-Encoding: chunked\r\n\r\n'
+  for (const head of heads(chunked)) {
+    const { status, headers } = await overTheWire(address, head + '1\r\n \r\n'.repeat(20_000))
+    t.ok(status >= 400, head)
+    t.equal(headers['connection'], 'close', head)
+  }
+  for (const head of heads('Content-Length: 10000000000\r\n\r\n')) {
+    const { status, headers } = await overTheWire(address, head + ' '.repeat(20_000))
+    t.ok(status >= 400, head)
+    t.equal(headers['connection'], 'close', head)
+  }
+  const kept = await app.inject({ method: 'POST', url: '/nothing', headers: { 'content-type': 'application/json' }, payload: '{}' })
+  t.not(kept.headers['connection'], 'close', 'a short one that is all there keeps it')
+})
