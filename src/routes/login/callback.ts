@@ -140,10 +140,15 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
     return { session, issued }
   }
 
-  /** The session this browser had is out of reach now: it ends, rather than wait for its time. */
+  /**
+   * The session this browser had is out of reach now: it ends, rather than wait for its time. Not where the browser has gone, which
+   * then still has its cookie: a page that opens a login and breaks it off would sign the person out.
+   */
   async function endReplaced (request: FastifyRequest, session: RefreshedSession): Promise<void> {
     const refreshToken = options.cookies.readRefresh(request)
-    const replaced = refreshToken === undefined ? undefined : await sessions.endByToken(refreshToken)
+    if (refreshToken === undefined || hasGone(request)) return
+    if ((await sessions.findByToken(refreshToken))?.id === session.id) return
+    const replaced = await sessions.endByToken(refreshToken)
     if (replaced) audit(request, 'session_ended', { sid: replaced.id, by: session.id })
   }
 
@@ -152,7 +157,11 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
     const outcome = await claims.outcomeOf(flow, answer)
     if (outcome && 'refused' in outcome) return sendBack(request, reply, provider, flow, new AuthError(outcome.refused))
     const held = outcome && await sessions.resume(outcome.refreshToken)
-    if (held?.isNewest) return signIn(request, reply, provider, flow, { session: held.session, issued: await accessTokens.issue(held.session) })
+    if (held?.isNewest) {
+      const issued = await accessTokens.issue(held.session)
+      await endReplaced(request, held.session) // the first callback left it alone if it was broken off
+      return signIn(request, reply, provider, flow, { session: held.session, issued })
+    }
     const way = await wayOn(request, reply, flow.returnTo)
     if (way !== undefined) return redirect(reply, provider, way)
     return stop(request, reply, provider, new AuthError('flow_already_used'), flow.returnTo)
@@ -185,6 +194,9 @@ const callback: RoutePlugin<CallbackOptions> = async (app, options) => {
 
 const auditFailure = (request: FastifyRequest, provider: string, { code }: AuthError): void =>
   audit(request, 'login_failed', { provider, code })
+
+/** Whether the browser has closed its connection, or the proxy that speaks for it. */
+const hasGone = ({ raw: { socket } }: FastifyRequest): boolean => socket.destroyed
 
 /** The `error` of RFC 6749 section 4.1.2.1 that is nearest to a refusal. */
 function oauthError ({ statusCode }: AuthError): string {

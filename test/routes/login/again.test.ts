@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import t from 'tap'
 import { audited, buildTestApp, temporaryFolder } from '../../helpers/app.ts'
 import { Browser, type Page } from '../../helpers/browser.ts'
@@ -59,6 +60,36 @@ t.test('R4 the second of two callbacks waits for the first, whose answer the bro
   t.match((await scene.browser.visit('/auth/me')).json(), { email: 'ada@example.com' })
   t.equal((await scene.browser.visit('/auth/refresh', { method: 'POST', json: {} })).status, 200)
   t.equal(scene.rogue.tokenForms.length, 1)
+})
+
+t.test('R4 a login that another site has opened and broken off ends no session, and ends the replaced one when it is finished', async t => {
+  const scene = await rogueScene(t)
+  await login(scene)
+  const victim = scene.browser
+  const address = await callbackOf(scene, { path: '/auth/rogue?return_to=/page' })
+  const release = heldBack(scene)
+  const port = Number(new URL(await scene.app.listen({ port: 0, host: '127.0.0.1' })).port)
+  const ended = new Promise<void>(resolve => { scene.app.server.once('connection', socket => socket.once('close', () => resolve())) })
+  const socket = connect(port, '127.0.0.1')
+  const cookie = [...victim.cookies].map(pair => pair.join('=')).join('; ')
+  socket.write([`GET ${address} HTTP/1.1`, 'Host: localhost', 'Accept: text/html', `Cookie: ${cookie}`, '', ''].join('\r\n'))
+  await eventually('the code is traded', () => scene.rogue.requests.filter(path => path === '/token').length === 2)
+  socket.destroy()
+  await ended
+  release()
+  await eventually('the login is finished', () => started(scene) === 2)
+  const ends = () => audited(scene.log()).filter(({ audit }) => audit === 'session_ended').length
+  t.equal(ends(), 0)
+  t.equal((await copyOf(scene).visit('/auth/me')).status, 200)
+  const had = copyOf(scene)
+  t.equal((await visit(victim, address, html)).headers['location'], '/page', 'the person finished it')
+  t.equal(ends(), 1)
+  t.equal((await had.visit('/auth/me')).status, 401)
+  const twice = copyOf(scene)
+  for (const [name, value] of had.cookies) if (name.includes('flow')) twice.cookies.set(name, value)
+  t.equal((await visit(twice, address, html)).headers['location'], '/page', 'and once more, with the new session')
+  t.equal(ends(), 1)
+  t.equal((await twice.visit('/auth/me')).status, 200)
 })
 
 t.test('R4 the same callback gets the same session for ten seconds, on any replica, and then none', async t => {
